@@ -37,7 +37,7 @@ class Rendered:
     do: str
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an accident
+class Refusal(Exception):
     """A "no" that explains itself. `code` must be in the catalogue."""
 
     def __init__(
@@ -52,7 +52,9 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an acciden
 
     def __str__(self) -> str:
         parts = [self.code, *(f"{name}={value!r}" for name, value in self.values.items())]
-        parts += [f"{name}={value!r}" for name in ("rule", "needed", "seen") if (value := getattr(self, name)) is not None]
+        parts += [
+            f"{name}={value!r}" for name in ("rule", "needed", "seen") if (value := getattr(self, name)) is not None
+        ]
         return " ".join(parts)
 
     @property
@@ -89,7 +91,9 @@ def entry(code: str) -> Entry:
 
 def render(refusal: Refusal, language: Language) -> Rendered:
     """The refusal in `language`, its values filled in."""
-    return sentence(refusal.code, language, {"rule": refusal.rule, "needed": refusal.needed, "seen": refusal.seen, **refusal.values})
+    return sentence(
+        refusal.code, language, {"rule": refusal.rule, "needed": refusal.needed, "seen": refusal.seen, **refusal.values}
+    )
 
 
 def sentence(code: str, language: Language, values: dict[str, object]) -> Rendered:

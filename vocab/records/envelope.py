@@ -2,7 +2,7 @@
 
     {"suite": "dure-ed25519-jcs-1", "body": {...}, "signatures": [{"did": "...", "signature": "<base64>"}]}
 
-The signed bytes are `SUITE + newline + type + newline + JCS(body)`, so a signature made for one type is no good for another.
+The signed bytes are `SUITE + newline + type + newline + JCS(body)`: made for one type, it is no good for another.
 """
 
 import base64
@@ -68,7 +68,7 @@ def signers(envelope: Envelope, keys: Mapping[str, bytes]) -> list[str]:
     Raises `Refusal("signature-invalid")` if any signature does not hold or is of a party not in `keys`: an envelope
     with one bad signature is not an envelope with one signature fewer.
     """
-    if not isinstance(envelope, dict) or envelope.get("suite") != SUITE:
+    if envelope.get("suite") != SUITE:
         raise Refusal("envelope-invalid", why="suite")
     body, signatures = envelope.get("body"), envelope.get("signatures")
     if not isinstance(body, dict) or not isinstance(body.get("type"), str) or not isinstance(signatures, list):
@@ -79,7 +79,9 @@ def signers(envelope: Envelope, keys: Mapping[str, bytes]) -> list[str]:
         if not isinstance(did, str) or did not in keys or did in found:
             raise Refusal("signature-invalid", by=str(did))
         try:
-            Ed25519PublicKey.from_public_bytes(keys[did]).verify(base64.b64decode(one["signature"], validate=True), message)
+            Ed25519PublicKey.from_public_bytes(keys[did]).verify(
+                base64.b64decode(one["signature"], validate=True), message
+            )
         except (InvalidSignature, KeyError, TypeError, ValueError, binascii.Error):
             raise Refusal("signature-invalid", by=did) from None
         found.append(did)

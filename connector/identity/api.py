@@ -1,0 +1,17 @@
+"""The DID document of this node."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from connector.identity.did import document
+from connector.kit.runtime import Runtime
+
+peers = APIRouter(tags=["identity"])
+
+
+@peers.get("/.well-known/did.json")
+def did_document(request: Request) -> dict[str, Any]:
+    """This node's DID document (did:web)."""
+    runtime: Runtime = request.app.state.runtime
+    return document(runtime.did, runtime.keys)

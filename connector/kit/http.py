@@ -1,0 +1,126 @@
+"""The one way out: a guarded HTTP client. Allow-listed schemes, no private addresses outside development, the address
+pinned after resolution, no redirects, caps on time, size and depth. What breaks a cap is `Unreachable`.
+"""
+
+import asyncio
+import ipaddress
+import json as json_module
+import socket
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx
+
+from connector.kit.ports import Answer, Unreachable
+from vocab.errors import Refusal
+
+#: A peer's answer beyond these is not an answer.
+MOST_BYTES: Final = 4 * 1024 * 1024
+MOST_DEPTH: Final = 64
+SECONDS: Final = 20.0
+
+
+class Http:
+    """The shared client of one node (creating one costs about 65 ms)."""
+
+    def __init__(self, *, development: bool) -> None:
+        self._development = development
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(SECONDS, connect=5.0),
+            follow_redirects=False,
+            trust_env=False,
+            headers={"user-agent": "dure", "accept": "application/json"},
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32),
+        )
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        json: Any = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One exchange. Raises `Refusal("address-forbidden")` before anything is sent, `Unreachable` after."""
+        target, extensions, host = await self._pinned(url)
+        head = {"host": host, **(headers or {})}
+        if json is not None:
+            content, head["content-type"] = json_module.dumps(json, ensure_ascii=False).encode(), "application/json"
+        request = self._client.build_request(method, target, content=content, headers=head, extensions=extensions)
+        try:
+            response = await self._client.send(request, stream=True)
+            try:
+                body = await _capped(response, url)
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
+            raise Unreachable(url, type(error).__name__) from None
+        if response.status_code >= 500 or response.status_code == 429:
+            raise Unreachable(url, f"status {response.status_code}")
+        return _answer(url, response, body)
+
+    async def close(self) -> None:
+        """Closes kept connections."""
+        await self._client.aclose()
+
+    async def _pinned(self, url: str) -> tuple[httpx.URL, dict[str, Any], str]:
+        """The URL with its host replaced by the checked address, so that a second resolution cannot differ."""
+        try:
+            parsed = httpx.URL(url)
+        except (httpx.InvalidURL, TypeError):
+            raise Refusal("address-forbidden", url=str(url)[:200], why="not a URL") from None
+        if parsed.scheme != "https" and not (self._development and parsed.scheme == "http"):
+            raise Refusal("address-forbidden", url=url, why=f"scheme {parsed.scheme or '–'}")
+        if parsed.userinfo:
+            raise Refusal("address-forbidden", url=url, why="user in the address")
+        port = parsed.port or (443 if parsed.scheme == "https" else 80)
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(parsed.host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            raise Unreachable(url, "name not found") from None
+        addresses = [ipaddress.ip_address(str(one[4][0]).split("%")[0]) for one in found]
+        if not self._development and not all(address.is_global for address in addresses):
+            raise Refusal("address-forbidden", url=url, why="private address")
+        address = next((one for one in addresses if one.version == 4), addresses[0])
+        host = parsed.netloc.decode()
+        return parsed.copy_with(host=str(address)), {"sni_hostname": parsed.host}, host
+
+
+async def _capped(response: httpx.Response, url: str) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise Unreachable(url, "answer too large")
+    return bytes(body)
+
+
+def _answer(url: str, response: httpx.Response, body: bytes) -> Answer:
+    kind = response.headers.get("content-type", "").split(";")[0].strip()
+    text = body.decode("utf-8", errors="replace")
+    if kind not in ("application/json", "application/ld+json") or not body:
+        return Answer(response.status_code, None, text)
+    try:
+        value = json_module.loads(body)
+    except (ValueError, RecursionError):
+        raise Unreachable(url, "answer is not JSON") from None
+    if _depth(value) > MOST_DEPTH:
+        raise Unreachable(url, "answer too deep")
+    return Answer(response.status_code, value, text)
+
+
+def _depth(value: Any) -> int:
+    """How deep `value` is nested, without recursion."""
+    deepest, level = 0, [value]
+    while level:
+        deepest += 1
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if deepest > MOST_DEPTH + 1:
+            break
+    return deepest
