@@ -57,7 +57,7 @@ def issuer(token: str) -> str:
 
 
 def verified(token: str, keys: Mapping[str, bytes], audience: str, now: int) -> Caller:
-    """The caller, if its token holds. `keys`: P-256 points by DID. Raises `Refusal("token-invalid")` with the reason."""
+    """The caller, if its token holds. `keys`: P-256 points by DID. Raises `Refusal` with the reason otherwise."""
     did = issuer(token)
     if did not in keys:
         raise Refusal("not-a-member", did=did)
