@@ -52,9 +52,10 @@ def author(
     `subject` (ids and digests only) is what the log shows; of `payload` it shows a salted commitment.
     """
     salt, now = secrets.token_bytes(16), runtime.now()
+    receipt_id = uuid.uuid4().urn
     body = {
         "type": kind,
-        "id": uuid.uuid4().urn,
+        "id": receipt_id,
         "study": study,
         "about": about,
         "author": runtime.did,
@@ -64,7 +65,7 @@ def author(
         "payload": commitment(salt, payload),
     }
     receipt = Receipt(
-        id=body["id"],
+        id=receipt_id,
         type=kind,
         study=study,
         about=about,

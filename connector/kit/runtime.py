@@ -1,5 +1,6 @@
 """What a running node is made of, handed to every room. `node.py` builds it; rooms only read it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -23,6 +24,9 @@ class Runtime:
     peer: Peer
     outbox: Outbox
     parts: dict[type[Any], Any] = field(default_factory=dict)
+    #: Run in order after the outbox started, and in reverse before it stops.
+    on_start: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    on_stop: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     @property
     def did(self) -> str:
