@@ -1,6 +1,6 @@
 """The IRIs of the project: one place, so that a name is spelt once. Prefixes, and the terms that code names itself.
 
-Sources: ODRL 2.2, DPV 2.x with its EHDS extension, DCAT 3, the Dataspace Protocol 2025-1. `med`, `kcd` and `kr` are ours.
+Sources: ODRL 2.2, DPV 2.x with its EHDS extension, DCAT 3, Dataspace Protocol 2025-1. `med`, `kcd`, `kr` are ours.
 """
 
 from collections.abc import Mapping

@@ -103,7 +103,9 @@ class Policy:
     @staticmethod
     def from_json(doc: dict[str, Any]) -> "Policy":
         """The policy that `to_json` wrote. Raises `KeyError` or `TypeError` for anything else."""
-        rules = {kind: tuple(_rule(rule) for rule in doc[kind]) for kind in ("permissions", "prohibitions", "obligations")}
+        rules = {
+            kind: tuple(_rule(rule) for rule in doc[kind]) for kind in ("permissions", "prohibitions", "obligations")
+        }
         names = ("kind", "id", "target", "assigner", "assignee", "timestamp")
         return Policy(**{name: doc[name] for name in names}, **rules)
 

@@ -1,6 +1,6 @@
 """Writes offers and agreements as the Dataspace Protocol wants them on the wire (2025-1, `contract-schema.json`).
 
-Every right operand is a string and every foreign word an absolute IRI, so that a peer's JSON-LD processor drops nothing.
+Right operands are strings and foreign words absolute IRIs, so that a peer's JSON-LD processor drops nothing.
 """
 
 from collections.abc import Sequence
@@ -101,5 +101,7 @@ def agreement(offer: Json, agreement_id: str, *, target: str, assigner: str, ass
         "assignee": assignee,
         "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    rules = {name: offer[name] for name in ("profile", "permission", "prohibition", "obligation") if name in offer}
+    rules: Json = {
+        name: offer[name] for name in ("profile", "permission", "prohibition", "obligation") if name in offer
+    }
     return {**head, **rules}

@@ -1,7 +1,7 @@
 """The medical profile of ODRL: which words a clause may use, what type they have, which gate decides them.
 
-Everything is read from `table.toml` and `concepts.toml` beside this module; `python -m vocab.profile` writes the vocabulary
-that the Rego evaluator uses from the same tables.
+Everything is read from `table.toml` and `concepts.toml` beside this module; `python -m vocab.profile` writes the
+vocabulary of the Rego evaluator from the same tables.
 """
 
 import tomllib
@@ -88,7 +88,10 @@ def _frozen(fields: Mapping[str, Any]) -> dict[str, Any]:
 @cache
 def operands() -> Mapping[str, Operand]:
     """All operands by IRI."""
-    found = (Operand(name, **{**_frozen(row), "iri": iri(row["iri"])}) for name, row in _read("table.toml")["operand"].items())
+    found = (
+        Operand(name, **{**_frozen(row), "iri": iri(row["iri"])})
+        for name, row in _read("table.toml")["operand"].items()
+    )
     return {operand.iri: operand for operand in found}
 
 
@@ -117,7 +120,9 @@ def concepts() -> Mapping[str, Concept]:
 
 def _subcategory(category: Concept, number: int) -> Concept:
     code = f"{category.iri.rpartition('#')[2]}.{number}"
-    return Concept(f"{category.iri}.{number}", category.scheme, f"{category.ko} {code}", f"{category.en} {code}", (category.iri,))
+    return Concept(
+        f"{category.iri}.{number}", category.scheme, f"{category.ko} {code}", f"{category.en} {code}", (category.iri,)
+    )
 
 
 @cache
