@@ -1,0 +1,141 @@
+"""Builds a node from its settings and roles: the only place that knows all rooms."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+
+import uvicorn
+from fastapi import FastAPI
+
+from connector.kit.clock import SystemClock
+from connector.kit.db import Store
+from connector.kit.http import Http
+from connector.kit.keys import Keys
+from connector.kit.outbox import Outbox
+from connector.kit.ports import Clock, Peer
+from connector.kit.role import Role
+from connector.kit.runtime import Runtime
+from connector.kit.settings import Settings
+from connector.roles import core, menu, templates
+from connector.web.people import People
+from connector.web.refusals import install as install_web
+from connector.web.session import Sessions
+from connector.web.site import Site
+from vocab.errors import Refusal
+
+#: What a control message may weigh; routes that take data say so themselves.
+MOST_BYTES = 1024 * 1024
+
+
+def roles(settings: Settings) -> list[Role]:
+    """The roles that these settings switch on, the connector's own first. Raises `Refusal("role-unknown")`."""
+    found = {entry.name: entry for entry in entry_points(group="dure.roles")}
+    missing = [name for name in settings.roles if name not in found]
+    if missing:
+        raise Refusal("role-unknown", role=missing[0])
+    return [core, *(found[name].load() for name in settings.roles)]
+
+
+@dataclass(slots=True)
+class Node:
+    """One participant's node: its runtime, its HTTP face, and whether it runs."""
+
+    runtime: Runtime
+    app: FastAPI
+    _server: uvicorn.Server | None = None
+    _serving: asyncio.Task[None] | None = None
+    _started: list[object] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Takes up what an earlier run left: rooms first, then the outbox."""
+        for call in self.runtime.on_start:
+            await call()
+        self.runtime.outbox.start()
+
+    async def stop(self) -> None:
+        """Stops listening, then the outbox, then the rooms, then lets go of the store."""
+        if self._server and self._serving:
+            self._server.should_exit = True
+            await self._serving
+        await self.runtime.outbox.stop()
+        for call in reversed(self.runtime.on_stop):
+            await call()
+        if isinstance(self.runtime.peer, Http):
+            await self.runtime.peer.close()
+        await asyncio.to_thread(self.runtime.store.close)
+
+    async def listen(self, listener: socket.socket) -> None:
+        """Serves on an open socket; returns when requests are answered."""
+        config = uvicorn.Config(
+            self.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3
+        )
+        self._server = _Quiet(config)
+        self._serving = asyncio.create_task(
+            self._server.serve(sockets=[listener]), name=f"http {self.runtime.settings.name}"
+        )
+        while not self._server.started:
+            if self._serving.done():
+                self._serving.result()
+            await asyncio.sleep(0.005)
+
+
+class _Quiet(uvicorn.Server):
+    """Many servers share one process here: signals belong to whoever started them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]  # noqa: ANN201 - uvicorn's own signature
+        yield
+
+
+def build(settings: Settings, *, clock: Clock | None = None, peer: Peer | None = None) -> Node:
+    """A node ready to `start`. Tests bring their own clock and their own way to peers."""
+    clock = clock or SystemClock()
+    store = Store(settings.database_url)
+    runtime = Runtime(
+        settings=settings,
+        clock=clock,
+        store=store,
+        keys=Keys(settings.folder / "keys"),
+        peer=peer or Http(development=settings.development),
+        outbox=Outbox(store, clock),
+    )
+    app = FastAPI(
+        title=f"Dure {settings.name}", version="0.1.0", max_body_size=MOST_BYTES, docs_url=None, redoc_url=None
+    )
+    app.state.runtime = runtime
+    chosen = roles(settings)
+    for role in chosen:
+        store.create(role.metadata)
+    site = Site(
+        node=settings.name,
+        ko=settings.organisation.ko,
+        en=settings.organisation.en,
+        roles=settings.roles,
+        people=People.load(settings.folder / "people.json"),
+        sessions=Sessions(clock.now),
+        menu=menu(settings.roles),
+        templates=templates(settings.roles),
+    )
+    install_web(app, site)
+    runtime.add(site)
+    for role in chosen:
+        for room in role.rooms:
+            room.install(runtime)
+            for router in room.routers:
+                app.include_router(router)
+    return Node(runtime, app)
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, listener: socket.socket) -> AsyncIterator[Node]:
+    """A node that serves on `listener` inside the block."""
+    node = build(settings)
+    await node.listen(listener)
+    await node.start()
+    try:
+        yield node
+    finally:
+        await node.stop()
