@@ -30,7 +30,7 @@ class Atom:
 class Logic:
     """`and`, `or` or `xone` over atoms: the one level of nesting that the profile allows."""
 
-    op: Literal["and", "or", "xone"]
+    op: str
     of: tuple[Atom, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -103,11 +103,17 @@ class Policy:
     @staticmethod
     def from_json(doc: dict[str, Any]) -> "Policy":
         """The policy that `to_json` wrote. Raises `KeyError` or `TypeError` for anything else."""
-        rules = {
-            kind: tuple(_rule(rule) for rule in doc[kind]) for kind in ("permissions", "prohibitions", "obligations")
-        }
-        names = ("kind", "id", "target", "assigner", "assignee", "timestamp")
-        return Policy(**{name: doc[name] for name in names}, **rules)
+        return Policy(
+            kind=doc["kind"],
+            id=doc["id"],
+            target=doc["target"],
+            assigner=doc["assigner"],
+            assignee=doc["assignee"],
+            timestamp=doc["timestamp"],
+            permissions=tuple(_rule(rule) for rule in doc["permissions"]),
+            prohibitions=tuple(_rule(rule) for rule in doc["prohibitions"]),
+            obligations=tuple(_rule(rule) for rule in doc["obligations"]),
+        )
 
 
 def _rule(doc: dict[str, Any]) -> Rule:

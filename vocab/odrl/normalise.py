@@ -5,7 +5,7 @@ permission broader (research: under the DSP context un-prefixed `refinement`, `c
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from vocab import terms
 from vocab.errors import Refusal
@@ -31,7 +31,7 @@ def normalise(doc: object, *, target: str | None = None) -> Policy:
     """
     policy = _object(doc, "$")
     _limits(policy)
-    kind = policy.get("@type")
+    kind: Any = policy.get("@type")
     if kind not in ("Offer", "Agreement"):
         raise _unclear("@type", "Offer or Agreement", kind)
     _only(policy, _HEAD | _KINDS.keys(), "$")
@@ -51,8 +51,17 @@ def normalise(doc: object, *, target: str | None = None) -> Policy:
     identifier = _text(policy, "@id")
     if identifier is None:
         raise _unclear("@id", "an id", None)
-    timestamp = moment(policy["timestamp"], "timestamp") if "timestamp" in policy else None
-    return Policy(kind, identifier, **head, timestamp=timestamp, **{f"{name}s": found for name, found in rules.items()})
+    return Policy(
+        kind=kind,
+        id=identifier,
+        target=head["target"],
+        assigner=head["assigner"],
+        assignee=head["assignee"],
+        timestamp=moment(policy["timestamp"], "timestamp") if "timestamp" in policy else None,
+        permissions=rules["permission"],
+        prohibitions=rules["prohibition"],
+        obligations=rules["obligation"],
+    )
 
 
 def _limits(policy: Mapping[str, Any]) -> None:
@@ -102,12 +111,12 @@ def _action(given: object, role: str, path: str) -> str:
 
 def _constraint(given: object, rule: str, path: str) -> Constraint:
     doc = _object(given, path)
-    logic = _LOGIC & doc.keys()
+    logic = sorted(_LOGIC & doc.keys())
     if not logic:
         return _atom(doc, rule, path)
     if len(doc) != 1:
         raise _unclear(path, "one logical word and nothing beside it", sorted(doc))
-    word: Literal["and", "or", "xone"] = logic.pop()  # type: ignore[assignment]
+    word = logic[0]
     parts = _list(doc[word], path)
     return Logic(
         word, tuple(_atom(_object(one, path), rule, f"{path}.{number}") for number, one in enumerate(parts, start=1))
