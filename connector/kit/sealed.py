@@ -61,7 +61,7 @@ def part_key(dek: bytes, part: str) -> bytes:
 
 
 def seal_file(src: Path, dst: Path, key: bytes, aad: bytes) -> Sealed:
-    """Seals `src` into a new `dst` in the context `aad`, which the opener must know. An error leaves no partial `dst`."""
+    """Seals `src` into a new `dst` in the context `aad`; the opener must know it. An error leaves no partial `dst`."""
     salt = os.urandom(_SALT)
     cipher, commitment = _keys(key, salt, aad)
     whole, inside = hashlib.sha256(), hashlib.sha256()
