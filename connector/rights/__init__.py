@@ -1,0 +1,1 @@
+"""What this node may lean on: the standing list, permits, the grants that lean on them, and their end."""

@@ -1,0 +1,30 @@
+"""The standing list in force, in memory: one a node, replaced as a whole when a newer one is accepted."""
+
+from connector.identity.service import Members
+from connector.kit.runtime import Runtime
+from connector.rights.standing import Standing
+from vocab.errors import Refusal
+
+
+class Rights:
+    """What this node knows of its standing. `contact`: when the operator was last heard from, monotonic seconds."""
+
+    def __init__(self) -> None:
+        self.standing: Standing | None = None
+        self.contact: float | None = None
+
+    def demand(self) -> Standing:
+        """The list in force. Raises `Refusal("standing-missing")` before the first one arrived."""
+        if self.standing is None:
+            raise Refusal("standing-missing")
+        return self.standing
+
+    def adopt(self, runtime: Runtime, standing: Standing) -> None:
+        """Puts a newer list in force; an older one changes nothing."""
+        if self.standing is None or standing.seq > self.standing.seq:
+            self.standing = standing
+            runtime.get(Members).tokens = standing.tokens
+
+    def heard(self, runtime: Runtime) -> None:
+        """The operator was reached, or reached us with news."""
+        self.contact = runtime.clock.monotonic()
