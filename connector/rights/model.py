@@ -35,7 +35,7 @@ class PermitRow(ConnectorTable, table=True):
 class Grant(ConnectorTable, table=True):
     """Something under way here that leans on a right. When the right ends, it is found by index and stopped.
 
-    `leans` keeps what the granting gate was asked ({"gate", "policy", "request", "facts"}), so that `hold` can ask again.
+    `leans` keeps what the granting gate was asked ({"gate", "policy", "request", "facts"}): `hold` asks it again.
     """
 
     __tablename__ = "grant"

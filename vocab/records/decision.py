@@ -113,4 +113,3 @@ def recounted(body: Mapping[str, Any]) -> Arithmetic:
     if found.to_json() != stated or not found.quorate or (outcome == "approved" and not found.carried):
         raise Refusal("decision-invalid", why="arithmetic", needed=found.to_json(), seen=stated)
     return found
-
