@@ -47,7 +47,7 @@ def unbundled(data: bytes) -> list[bytes]:
     at = 0
     while at < len(data) and len(entries) <= WIDTH:
         end = at + 2 + int.from_bytes(data[at : at + 2])
-        if end > len(data) or at + 2 > len(data):
+        if end > len(data):
             raise ValueError(f"ends inside entry {len(entries)} of the bundle")
         entries.append(data[at + 2 : end])
         at = end

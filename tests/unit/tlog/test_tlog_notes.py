@@ -176,6 +176,17 @@ def test_a_signature_of_the_wrong_length_does_not_hold():
             note.signers(Note(str(CHECKPOINT), (short,)), [HOSPITAL.key])
 
 
+def test_a_cosignature_from_beyond_all_time_does_not_hold():
+    """tlog-cosignature: a time must not exceed 2^63 - 1."""
+    latest, beyond = (
+        Note(str(CHECKPOINT), (note.cosigned(str(CHECKPOINT), HOSPITAL.key, HOSPITAL.private.sign, seconds * 1000),))
+        for seconds in ((1 << 63) - 1, 1 << 63)
+    )
+    assert HOSPITAL.key in note.signers(latest, [HOSPITAL.key])
+    with pytest.raises(LogBroken, match="signature-broken"):
+        note.signers(beyond, [HOSPITAL.key])
+
+
 def test_both_camps_are_needed_and_the_missing_one_is_named():
     own, hospital, company = lines(SIGNED)
     for kept, missing in [((hospital,), "a02, companies, both"), ((company, company), "h01, hospitals, both")]:

@@ -190,6 +190,16 @@ def test_a_bundle_gives_its_entries_back(entries):
     assert tiles.unbundled(tiles.bundle(entries)) == entries
 
 
+@pytest.mark.parametrize("data", [b"\x00", b"\x00\x02a", b"\x00\x01ab"])
+def test_a_bundle_that_ends_inside_an_entry_is_refused(data):
+    with pytest.raises(ValueError, match="ends inside entry"):
+        tiles.unbundled(data)
+
+
+def test_reading_a_hostile_bundle_stops_at_one_entry_too_many():
+    assert len(tiles.unbundled(bytes(1_000_000))) == 257
+
+
 def test_the_longest_entry_fits_and_one_byte_more_is_refused():
     longest = bytes(65_535)
     assert tiles.unbundled(tiles.bundle([longest])) == [longest]
@@ -211,6 +221,7 @@ def test_a_proof_file_verifies_offline_and_only_for_its_entry_and_number():
     "data",
     [
         b"",
+        bytes(proof.Proof(0, (bytes(32),) * 64, BIG.files["checkpoint"])),
         b"\xff\xfe",
         b"c2sp.org/tlog-proof@v2\nindex 0\n\nx",
         b"c2sp.org/tlog-proof@v1\n\nx",

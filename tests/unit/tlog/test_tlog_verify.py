@@ -114,6 +114,14 @@ def test_a_tampered_copy_is_refused_and_the_fault_is_named(how, sample):
     assert (refused.value.code, refused.value.values) == (code, values)
 
 
+def test_of_several_broken_entries_the_first_is_named(sample):
+    edit(sample, "tile/entries/001.p/44", lambda data: flipped(data, len(data) - 1))
+    edit(sample, "tile/entries/000", lambda data: flipped(data, len(data) - 1))
+    with pytest.raises(LogBroken) as refused:
+        check_log(sample.__getitem__, SAMPLE_POLICY)
+    assert refused.value.values == {"entry": 255, "path": "tile/entries/000"}
+
+
 def test_a_log_rolled_back_to_an_older_checkpoint_is_refused(sample):
     newest, sample["checkpoint"] = sample["checkpoint"], SAMPLE_OLD
     with pytest.raises(LogBroken, match="log-shrank"):
