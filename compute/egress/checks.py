@@ -146,21 +146,17 @@ def _together(cells: Mapping[str, tuple[Cell, ...]], ledger: Sequence[Cell], sma
         yield from (Finding("too-large", name, f"<= {MAX_CELLS} cells a study", f"{len(every)}") for name in cells)
         return
     before = {item.group for item in revealed(ledger, smallest)}
-    marks = [
-        (item.sources, f">= {smallest}", "the difference of")
-        for item in revealed(every, smallest)
-        if item.group not in before
-    ]
-    marks += [((one.source, other.source), "one population", "two counts in") for one, other in contradictions(every)]
+    marks = [(item.sources, f">= {smallest}", " - ") for item in revealed(every, smallest) if item.group not in before]
+    marks += [((one.source, other.source), "=", " != ") for one, other in contradictions(every)]
     seen: set[tuple[str, str]] = set()
-    for sources, needed, what in marks:
-        places = " - ".join(dict.fromkeys(sources))
+    for sources, needed, sign in marks:
+        places = sign.join(dict.fromkeys(sources))[:200]
         involved = [name for name in cells if any(source.rpartition(":")[0] == name for source in sources)]
         for name in involved or cells:
             if (name, places) not in seen:
                 seen.add((name, places))
-                yield Finding("differencing", name, needed, f"{what} {places}"[:200])
-    for dimension, _, _ in overlaps(every):
+                yield Finding("differencing", name, needed, places)
+    for dimension, band, other in overlaps(every):
         for name, table in cells.items():
             if any(dimension in dict(cell.where) for cell in table):
-                yield Finding("differencing", name, "the same bands in all tables", f"overlapping bands of {dimension}")
+                yield Finding("differencing", name, "=", f"{dimension}: {band} / {other}")

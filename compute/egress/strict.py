@@ -62,11 +62,11 @@ def named(pattern: str, shape: Shape, most: int) -> Shape:
     return check
 
 
-def each(shape: Shape, most: int) -> Shape:
-    """A list of at most `most` values."""
+def each(shape: Shape, most: int, *, exactly: bool = False) -> Shape:
+    """A list of at most `most` values, or of exactly so many."""
 
     def check(value: Any, where: str) -> str | None:
-        if not isinstance(value, list) or len(value) > most:
+        if not isinstance(value, list) or len(value) > most or (exactly and len(value) < most):
             return where
         return next((bad for place, item in enumerate(value) if (bad := shape(item, f"{where}[{place}]"))), None)
 

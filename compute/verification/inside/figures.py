@@ -72,7 +72,12 @@ def deciles(p: Floats, y: Ints) -> list[dict[str, Any]]:
             continue
         expected = float(p[chosen].sum())
         rows.append(
-            {"from": first, "to": tenth, "risk": rounded(expected / len(chosen)), "o_e": rounded(_ratio(y, p, chosen))}
+            {
+                "from": first,
+                "to": tenth,
+                "risk": rounded(expected / len(chosen)),
+                "o_e": observed_over_expected(p[chosen], y[chosen]),
+            }
         )
         pool, first = [], tenth + 1
     return rows
@@ -103,5 +108,7 @@ def rounded(value: float) -> float:
     return round(float(value), 3)
 
 
-def _ratio(y: Ints, p: Floats, chosen: Ints) -> float:
-    return float(y[chosen].sum()) / max(float(p[chosen].sum()), 1e-9)
+def observed_over_expected(p: Floats, y: Ints) -> float | None:
+    """Events for each event that the model expected; None where it expected none."""
+    expected = float(p.sum())
+    return rounded(float(y.sum()) / expected) if expected > 0.01 else None

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data import Column, Rows
-from .figures import MIN_EVENTS, Floats, about, discrimination, predictive, rounded
+from .figures import MIN_EVENTS, Floats, about, discrimination, observed_over_expected, predictive, rounded
 
 Mask = NDArray[np.bool_]
 #: Age groups of the card: lower bound, upper bound, name.
@@ -40,7 +40,7 @@ def _entry(kind: str, name: str, rows: Rows, p: Floats, threshold: float) -> dic
     # Counts of crossed groups are left out: with the margins they would give a small cell by difference.
     counts = {} if kind == "site-age" else {"patients": about(len(rows)), "events": about(events)}
     figures = [rounded(value) for value in discrimination(p, rows.outcome)]
-    ratio = rounded(events / max(float(p.sum()), 1e-9))
+    ratio = observed_over_expected(p, rows.outcome)
     return entry | counts | {"auc": figures, "o_e": ratio, "ppv": at["ppv"], "npv": at["npv"]}
 
 
