@@ -5,6 +5,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +31,7 @@ class Policies:
         """Raises `Refusal("release-broken")` when the release does not fit its manifest or cannot run."""
         found = load(release)
         self.revision = found.revision
+        self.board: Mapping[str, Any] = found.data["board"]
         try:
             self._engine = WasmEngine(found.module, found.data)
         except EngineFailed as error:
@@ -50,7 +52,7 @@ class Policies:
         `world` follows from the facts; a replay gives the recorded one.
         """
         values = world_of(gate, facts, now) if world is None else world
-        document = None if policy is None else policy.to_json()
+        document, policy_digest = (None, None) if policy is None else _written(policy)
         given = {
             "gate": gate.value,
             "now": now,
@@ -79,8 +81,14 @@ class Policies:
             revision=self.revision,
             engine=ENGINE,
             input_digest=digest,
-            policy_digest=None if policy is None else policy.digest,
+            policy_digest=policy_digest,
         )
+
+
+@lru_cache(maxsize=512)
+def _written(policy: Policy) -> tuple[Mapping[str, Any], str]:
+    """Canonical JSON is dear: a policy is written and digested once, not at each decision."""
+    return policy.to_json(), policy.digest
 
 
 _Answer = tuple[bool, tuple[Reason, ...], tuple[Mapping[str, Any], ...], tuple[Mapping[str, Any], ...], int | None]
