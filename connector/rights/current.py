@@ -1,7 +1,11 @@
 """The standing list in force, in memory: one a node, replaced as a whole when a newer one is accepted."""
 
+from collections.abc import Callable
+
 from connector.identity.service import Members
+from connector.kit.db import Unit
 from connector.kit.runtime import Runtime
+from connector.rights.model import PermitRow
 from connector.rights.standing import Standing
 from vocab.errors import Refusal
 
@@ -12,6 +16,8 @@ class Rights:
     def __init__(self) -> None:
         self.standing: Standing | None = None
         self.contact: float | None = None
+        #: What other rooms do in the unit in which a permit arrives.
+        self.on_permit: list[Callable[[Unit, PermitRow], None]] = []
 
     def demand(self) -> Standing:
         """The list in force. Raises `Refusal("standing-missing")` before the first one arrived."""

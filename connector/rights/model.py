@@ -35,10 +35,11 @@ class PermitRow(ConnectorTable, table=True):
 class Grant(ConnectorTable, table=True):
     """Something under way here that leans on a right. When the right ends, it is found by index and stopped.
 
+    What leans on several agreements (a task on two hospitals' data) has one row for each; one that ends stops it all.
     `leans` keeps what the granting gate was asked ({"gate", "policy", "request", "facts"}): `hold` asks it again.
     """
 
-    __tablename__ = "grant"
+    __tablename__ = "grants"
     __table_args__ = (
         Index("grant_permit", "permit", "state"),
         Index("grant_agreement", "agreement", "state"),
@@ -47,9 +48,9 @@ class Grant(ConnectorTable, table=True):
 
     kind: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
+    agreement: str = Field(default="", primary_key=True)
     study: str = Field(index=True)
     permit: str | None = None
-    agreement: str | None = None
     snapshot: str | None = None
     revision: str
     valid_until: int
@@ -63,7 +64,7 @@ class Grant(ConnectorTable, table=True):
 class GrantParty(ConnectorTable, table=True):
     """A participant whose membership a grant leans on."""
 
-    __tablename__ = "grant_party"
+    __tablename__ = "grant_parties"
 
     kind: str = Field(primary_key=True)
     id: str = Field(primary_key=True)

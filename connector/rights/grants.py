@@ -1,0 +1,231 @@
+"""Grants: whoever starts something that leans on a right says so here, and hears when the right ends.
+
+A fact that ends a right selects grants by index, `hold` decides again, the outbox promises `stop`, and the room that
+owns the kind performs it (handler `stop:<kind>`). So this room reaches every other one and imports none.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session, col, select, update
+
+from connector.evidence import journal
+from connector.kit import outbox
+from connector.kit.db import Unit
+from connector.kit.outbox import Performed, Promise, TryLater
+from connector.kit.runtime import Runtime
+from connector.policy.decisions import Decision
+from connector.policy.service import Policies
+from connector.rights import facts
+from connector.rights.model import Grant, GrantParty, PermitRow, StandingRow
+from connector.rights.standing import Standing
+from vocab.errors import Refusal
+from vocab.odrl.model import Policy
+from vocab.profile import Gate
+
+#: A thing that leans on rights: its kind and its id.
+Thing = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A fact that ends rights: of a permit, a member (DID), a snapshot (digest) or an agreement. `why` is a code."""
+
+    why: str
+    permit: str | None = None
+    member: str | None = None
+    snapshot: str | None = None
+    agreement: str | None = None
+
+
+def grant(
+    unit: Unit,
+    *,
+    kind: str,
+    id: str,  # noqa: A002 - the word that the stop handlers use
+    study: str,
+    parties: Collection[str],
+    revision: str,
+    valid_until: int,
+    now: int,
+    permit: str | None = None,
+    agreement: str = "",
+    snapshot: str | None = None,
+    leans: Mapping[str, Any] | None = None,
+) -> Grant:
+    """Notes what is about to start and leans on these rights. Said twice, it is noted once.
+
+    `parties`: the DIDs whose membership it needs. `leans`: {"gate", "policy", "request", "facts"} of the decision that
+    allowed it. Raises `Refusal("changed-meanwhile")` when a right ended since that decision, `Refusal("expired")`.
+    """
+    kept = unit.session.get(Grant, (kind, id, agreement))
+    if kept is not None:
+        return kept
+    if valid_until <= now:
+        raise Refusal("expired", rule="valid_until", needed=valid_until, seen=now)
+    _still_standing(unit, permit, parties)
+    row = Grant(
+        kind=kind,
+        id=id,
+        agreement=agreement,
+        study=study,
+        permit=permit,
+        snapshot=snapshot,
+        revision=revision,
+        valid_until=valid_until,
+        leans=dict(leans or {}),
+        granted_at=now,
+    )
+    unit.session.add(row)
+    for did in sorted(set(parties)):
+        if unit.session.get(GrantParty, (kind, id, did)) is None:
+            unit.session.add(GrantParty(kind=kind, id=id, did=did))
+    _sweep_now(unit, now)
+    unit.session.flush()
+    return row
+
+
+def end_grant(unit: Unit, *, kind: str, id: str, now: int) -> None:  # noqa: A002
+    """What leaned on rights is over: nothing needs to be stopped any more."""
+    for row in unit.session.exec(select(Grant).where(Grant.kind == kind, Grant.id == id, Grant.state != "ended")):
+        row.state, row.ended_at = "ended", now
+
+
+def running(session: Session, *kinds: str) -> list[Grant]:
+    """What is under way here, oldest first."""
+    query = select(Grant).where(Grant.state == "running").order_by(col(Grant.granted_at), col(Grant.id))
+    return list(session.exec(query.where(col(Grant.kind).in_(kinds)) if kinds else query))
+
+
+def leaning(session: Session, ended: Ended) -> list[Grant]:
+    """What is under way and leans on a right that ended."""
+    under_way = select(Grant).where(Grant.state == "running")
+    found: dict[tuple[str, str, str], Grant] = {}
+    for column, value in (
+        (Grant.permit, ended.permit),
+        (Grant.snapshot, ended.snapshot),
+        (Grant.agreement, ended.agreement),
+    ):
+        if value is not None:
+            found |= {(row.kind, row.id, row.agreement): row for row in session.exec(under_way.where(column == value))}
+    if ended.member is not None:
+        parties = under_way.join(
+            GrantParty, (col(GrantParty.kind) == col(Grant.kind)) & (col(GrantParty.id) == col(Grant.id))
+        ).where(GrantParty.did == ended.member)
+        found |= {(row.kind, row.id, row.agreement): row for row in session.exec(parties)}
+    return [found[key] for key in sorted(found)]
+
+
+def held(runtime: Runtime, standing: Standing, session: Session, ended: Ended, now: int) -> dict[Thing, Decision]:
+    """What the gate `hold` says of everything that leaned on the right, each with the facts of now. Before the unit.
+
+    A thing that leans on several agreements may go on only if every one of its rows may.
+    """
+    policies = runtime.get(Policies)
+    found: dict[Thing, Decision] = {}
+    for row in leaning(session, ended):
+        thing = (row.kind, row.id)
+        if thing in found and not found[thing].allow:
+            continue
+        leans = row.leans
+        policy = leans.get("policy")
+        found[thing] = policies.decide(
+            Gate.HOLD,
+            policy=Policy.from_json(policy) if policy else None,
+            request={**leans.get("request", {}), "stage": leans.get("gate")},
+            facts=_facts_now(row, ended, session, standing, policies.revision, now),
+            now=now,
+        )
+    return found
+
+
+def right_ended(
+    unit: Unit,
+    runtime: Runtime,
+    *,
+    why: str,
+    permit: str | None = None,
+    member: str | None = None,
+    snapshot: str | None = None,
+    agreement: str | None = None,
+    go_on: Collection[Thing] = (),
+) -> list[Grant]:
+    """Stops what leaned on the right: a promise each. `go_on`: what `held` allowed; everything else stops, also what
+    was granted meanwhile."""
+    ended, now = Ended(why, permit, member, snapshot, agreement), runtime.now()
+    stopped: dict[Thing, Grant] = {}
+    for row in leaning(unit.session, ended):
+        thing = (row.kind, row.id)
+        if thing in go_on:
+            continue
+        if thing not in stopped:
+            payload = {"kind": row.kind, "id": row.id, "study": row.study, "why": why}
+            outbox.promise(unit, f"stop {row.kind} {row.id}", "stop", payload, now=now, study=row.study)
+            journal.record(unit, "right-ended", now=now, study=row.study, what=row.kind, id=row.id, why=why)
+        stopped[thing] = row
+        row.state, row.why = "stopping", why
+    for kind, thing_id in stopped:  # the other agreements of the same thing
+        for row in unit.session.exec(
+            select(Grant).where(Grant.kind == kind, Grant.id == thing_id, Grant.state == "running")
+        ):
+            row.state, row.why = "stopping", why
+    return list(stopped.values())
+
+
+async def stop(runtime: Runtime, row: Promise) -> Performed:
+    """Effect `stop`: hands it to the room that owns the kind, and closes the grant with that room's own unit."""
+    kind, thing_id = row.payload["kind"], row.payload["id"]
+    handler = runtime.outbox.handlers.get(f"stop:{kind}")
+    if handler is None:
+        raise TryLater(f"no room here stops {kind}")
+    performed = await handler.perform(row)
+
+    def done(unit: Unit) -> None:
+        if performed is not None:
+            performed(unit)
+        end_grant(unit, kind=kind, id=thing_id, now=runtime.now())
+
+    return done
+
+
+def _facts_now(row: Grant, ended: Ended, session: Session, standing: Standing, ours: str, now: int) -> dict[str, Any]:
+    """The facts of the granting gate, with what may have changed since read anew."""
+    known: dict[str, Any] = dict(row.leans.get("facts", {}))
+    did = (known.get("party") or {}).get("did")
+    if did is not None:
+        known["party"] = facts.party(standing, did)
+    known["standing"] = facts.standing(standing, now)
+    known["revision"] = facts.revision(standing, ours)
+    if row.permit is not None:
+        known["permit"] = facts.permit(session.get(PermitRow, row.permit), standing)
+    if known.get("zone"):
+        known["zone"] = {**known["zone"], "active": standing.active(known["zone"].get("did", ""))}
+    if ended.snapshot is not None and row.snapshot == ended.snapshot:
+        known["snapshot"] = {**(known.get("snapshot") or {}), "stopped": True}
+    if ended.agreement is not None and row.agreement == ended.agreement:
+        known["agreement"] = {**(known.get("agreement") or {}), "state": "TERMINATED"}
+    return known
+
+
+def _still_standing(unit: Unit, permit: str | None, parties: Collection[str]) -> None:
+    """The list in force, read in this very unit: a right may have ended since the decision."""
+    row = unit.session.exec(select(StandingRow).order_by(col(StandingRow.seq).desc()).limit(1)).first()
+    if row is None:
+        raise Refusal("standing-missing")
+    body = row.envelope["body"]
+    if permit is not None and body["permits"].get(permit) != "active":
+        raise Refusal("changed-meanwhile", what="permit", needed="active", seen=body["permits"].get(permit))
+    active = {member["did"] for member in body["members"] if member["state"] == "active"}
+    for did in parties:
+        if did not in active:
+            raise Refusal("changed-meanwhile", what="member", needed="active", seen=did)
+
+
+def _sweep_now(unit: Unit, now: int) -> None:
+    """A lease begins: the operator is asked at once, not when the slow sweep would have come round."""
+    unit.session.exec(
+        update(Promise)
+        .where(col(Promise.process) == "standing-sweep", col(Promise.state) == "waiting", col(Promise.due_at) > now)
+        .values(due_at=now)
+    )
