@@ -1,0 +1,44 @@
+"""When one value stands in a relation to another, by type: the ground that the evaluator and its checks share."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from vocab.profile import NUMBERS, ancestors, concepts
+
+SETS: Final = frozenset({"isAnyOf", "isNoneOf"})
+
+
+def typed(kind: str, value: Any) -> bool:
+    """Whether `value` is of the operand type; a concept must be one that the profile knows."""
+    if kind in NUMBERS:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, str) and (kind != "concept" or value in concepts())
+
+
+def fits(kind: str, op: str, right: Any) -> bool:
+    """Whether `right` can stand to the right of `op`."""
+    if op in SETS:
+        return isinstance(right, list | tuple) and bool(right) and all(isinstance(one, str) for one in right)
+    return typed(kind, right)
+
+
+def holds(op: str, value: Any, right: Any) -> bool:
+    """Whether `value op right`, for values that are `typed` and `fits`."""
+    return _HOLDS[op](value, right)
+
+
+def _within(value: str, broad: str) -> bool:
+    return value == broad or broad in ancestors(value)
+
+
+_HOLDS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "eq": lambda value, right: value == right,
+    "neq": lambda value, right: value != right,
+    "lt": lambda value, right: value < right,
+    "lteq": lambda value, right: value <= right,
+    "gt": lambda value, right: value > right,
+    "gteq": lambda value, right: value >= right,
+    "isA": _within,
+    "isAnyOf": lambda value, right: value in right,
+    "isNoneOf": lambda value, right: not any(_within(value, one) for one in right),
+}
