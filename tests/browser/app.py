@@ -1,6 +1,7 @@
 """The real layout with the sample pages and one person, for the browser: nothing of a node but its faces."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -32,7 +33,7 @@ BAD = "<!doctype html><html><title></title><img src=x.png><p style='color:#ccc'>
 
 
 def make() -> FastAPI:
-    """The app. `POST /stop` counts, `/events` says once that something changed."""
+    """The app. `POST /stop` counts, `/events` tells when a test sets `changed`."""
     people = People([(Person("kim", "김하늘", frozenset({"steward", "second"})), TOKEN)])
     site = Site(
         "h01",
@@ -46,6 +47,7 @@ def make() -> FastAPI:
     app = FastAPI(openapi_url=None)
     app.state.stopped = 0
     app.state.drawn = 0
+    app.state.changed = threading.Event()
     install(app, site)
     for path, (template, page) in PAGES.items():
         app.add_api_route(path, _page(template, page), methods=["GET"])
@@ -73,11 +75,15 @@ def make() -> FastAPI:
 
     @app.get("/events")
     async def events(person: Annotated[Person, Depends(signed_in)]) -> StreamingResponse:
-        async def once() -> AsyncIterator[str]:
-            yield "data: changed\n\n"
-            await asyncio.sleep(20)
+        async def each() -> AsyncIterator[str]:
+            yield ": open\n\n"
+            while True:
+                if app.state.changed.is_set():
+                    app.state.changed.clear()
+                    yield "data: changed\n\n"
+                await asyncio.sleep(0.05)
 
-        return StreamingResponse(once(), media_type="text/event-stream")
+        return StreamingResponse(each(), media_type="text/event-stream")
 
     return app
 
