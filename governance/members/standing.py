@@ -1,0 +1,112 @@
+"""The standing list, made from what the operator's tables say, numbered and signed in the unit that changed them."""
+
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import unquote
+
+from sqlmodel import Session, col, select
+
+from connector.evidence import journal
+from connector.kit import outbox
+from connector.kit.db import Unit
+from connector.kit.runtime import Runtime
+from connector.policy.service import Policies
+from governance.members.model import Issued, MemberRow, PermitState, ReviewerRow
+from governance.members.states import State
+from vocab.errors import Refusal
+from vocab.records.envelope import Envelope, signed
+from vocab.tlog.note import Algorithm, Key
+
+#: How long a list may be leaned on (ms): a day. It is signed anew after a third of that.
+VALID: Final = 24 * 3600 * 1000
+RENEW: Final = VALID // 3
+
+#: What the list says of the log: origin, vkey and policy. The log room brings it.
+LogInfo = Callable[[Session], dict[str, str]]
+
+
+class Announced:
+    """What other rooms of the operator put into the standing list."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        ours = _log_of_our_keys(runtime)
+        self.log: LogInfo = lambda _: ours
+
+
+def host(did: str) -> str:
+    """Host and port of a did:web, as signed notes name their keys."""
+    return unquote(did.removeprefix("did:web:").split(":")[0])
+
+
+def witness_vkey(did: str, key: bytes) -> str:
+    """The vkey of a member's witness: its host and `/w`, a timestamped Ed25519 cosigner."""
+    return str(Key(f"{host(did)}/w", Algorithm.COSIGNATURE_ED25519, key))
+
+
+def newest(session: Session) -> Issued | None:
+    """The list in force."""
+    return session.exec(select(Issued).order_by(col(Issued.seq).desc()).limit(1)).first()
+
+
+def in_force(session: Session) -> Issued:
+    """The same. Raises `Refusal("standing-missing")` when none was signed yet."""
+    row = newest(session)
+    if row is None:
+        raise Refusal("standing-missing")
+    return row
+
+
+def restate(unit: Unit, runtime: Runtime, why: str) -> Envelope:
+    """Signs the next list in this unit and promises it to every member, and its own renewal."""
+    now, session = runtime.now(), unit.session
+    session.flush()
+    last = newest(session)
+    seq = last.seq + 1 if last else 1
+    members = list(session.exec(select(MemberRow).order_by(MemberRow.did)))
+    envelope = signed(_body(runtime, session, members, seq, now), runtime.did, runtime.keys.sign)
+    session.add(Issued(seq=seq, envelope=envelope, at=now))
+    for member in members:
+        if member.state in (State.ACTIVE, State.SUSPENDED):
+            payload = {"did": member.did, "seq": seq}
+            outbox.promise(unit, f"standing {member.did}", "standing", payload, now=now, deadline_at=now + VALID)
+    outbox.promise(unit, "standing-renew", "standing-renew", {"seq": seq}, now=now, due_at=now + RENEW)
+    journal.record(unit, "standing-signed", now=now, seq=seq, why=why)
+    session.flush()
+    return envelope
+
+
+def _body(runtime: Runtime, session: Session, members: list[MemberRow], seq: int, now: int) -> dict[str, Any]:
+    listed = [member for member in members if member.state in (State.ACTIVE, State.SUSPENDED)]
+    policies = runtime.parts.get(Policies)
+    return {
+        "type": "standing",
+        "seq": seq,
+        "at": now,
+        "valid_until": now + VALID,
+        "lease_seconds": runtime.settings.lease_seconds,
+        "operator": runtime.did,
+        "members": [_member(member) for member in listed],
+        "zones": [
+            {"did": member.did, "place": member.zone["place"], "country": member.zone["country"]}
+            for member in listed
+            if member.zone is not None
+        ],
+        "permits": {row.id: row.state for row in session.exec(select(PermitState).order_by(PermitState.id))},
+        "release": policies.revision if policies is not None else "",
+        "reviewers": [
+            {"id": row.id, "organisation": row.organisation}
+            for row in session.exec(select(ReviewerRow).order_by(ReviewerRow.id))
+        ],
+        "log": runtime.get(Announced).log(session),
+    }
+
+
+def _member(row: MemberRow) -> dict[str, Any]:
+    fields = ("did", "url", "name", "camp", "organisation", "roles", "purposes", "diseases", "country", "keys", "vkey")
+    return {**{name: getattr(row, name) for name in fields}, "state": row.state}
+
+
+def _log_of_our_keys(runtime: Runtime) -> dict[str, str]:
+    """Until the log room says more: whose log it will be."""
+    origin = f"{host(runtime.did)}/log"
+    return {"origin": origin, "vkey": str(Key(origin, Algorithm.ED25519, runtime.keys.public("log"))), "policy": ""}
