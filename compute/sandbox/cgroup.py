@@ -16,8 +16,8 @@ from typing import Final
 from compute.sandbox.model import Limits
 
 _ROOT: Final = Path("/sys/fs/cgroup")
-_ONE: Final = ("memory", "pids", "cpu", "cpuacct", "freezer")
-_NEEDED: Final = ("memory", "pids", "freezer")
+_ONE: Final[tuple[str, ...]] = ("memory", "pids", "cpu", "cpuacct", "freezer")
+_NEEDED: Final[tuple[str, ...]] = ("memory", "pids", "freezer")
 _PERIOD: Final = 100_000
 _MB: Final = 1 << 20
 

@@ -63,6 +63,15 @@ def use(pids: list[int]) -> Use:
     return Use(len(pids), memory // 1024, cpu * 1000 // _TICKS)
 
 
+def threads(pids: list[int]) -> int:
+    """How many threads `pids` have: what RLIMIT_NPROC counts for a user."""
+    found = 0
+    for pid in pids:
+        with suppress(OSError, KeyError):
+            found += int(status_of(pid)["Threads"])
+    return found
+
+
 def signal_all(pids: list[int], number: signal.Signals) -> None:
     """Sends `number` to each of `pids` that still lives."""
     for pid in pids:

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import MetaData, create_engine, event
+from sqlalchemy import Integer, MetaData, create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.compiler import compiles
 from sqlmodel import Session, SQLModel
 
 from vocab.errors import Refusal
@@ -28,6 +29,12 @@ T = TypeVar("T")
 GROUP: Final = 64
 #: How often a PostgreSQL unit is run again before its conflict is reported.
 RETRIES: Final = 20
+
+
+@compiles(Integer, "postgresql")
+def _bigint(_type: Integer, _compiler: object, **_: object) -> str:
+    """Milliseconds and won do not fit 32 bits; SQLite's INTEGER has 64 anyway."""
+    return "BIGINT"
 
 
 class ConnectorTable(SQLModel):

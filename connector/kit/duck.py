@@ -37,12 +37,18 @@ def load(
     connection.execute(f"INSERT INTO {table} SELECT {values}", [list(columns[name]) for name in types])
 
 
-def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path, codec: str = CODEC) -> None:
-    """Write the ordered rows of `query` to `path`: whole, or not under this name."""
+def write_parquet(
+    connection: duckdb.DuckDBPyConnection, query: str, path: Path, codec: str = CODEC, metadata: Sequence[str] = ()
+) -> None:
+    """Write the ordered rows of `query` to `path`: whole, or not under this name. `metadata` goes into its footer."""
     unfinished = path.with_name(path.name + ".new")
-    quoted = str(unfinished).replace("'", "''")
-    connection.execute(
-        f"COPY ({query}) TO '{quoted}' (FORMAT parquet, COMPRESSION '{codec}', ROW_GROUP_SIZE {_ROW_GROUP})"
-    )
+    pairs = ", ".join(f"k{at}: {_quoted(value)}" for at, value in enumerate(metadata))
+    options = f"FORMAT parquet, COMPRESSION {_quoted(codec)}, ROW_GROUP_SIZE {_ROW_GROUP}"
+    options += f", KV_METADATA {{{pairs}}}" if pairs else ""
+    connection.execute(f"COPY ({query}) TO {_quoted(str(unfinished))} ({options})")
     unfinished.chmod(0o600)
     unfinished.replace(path)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -6,6 +6,7 @@ and the room that made it is told. Nothing waits in memory: after a crash the ro
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
@@ -146,10 +147,9 @@ class Outbox:
         while True:
             self._wake.clear()
             pause = await self._round()
-            try:
-                await asyncio.wait_for(self._wake.wait(), pause)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):  # not wait_for: until 3.12 it can swallow a cancellation
+                    await self._wake.wait()
 
     async def _round(self) -> float:
         """Starts what is due; returns the seconds until the next row is."""
