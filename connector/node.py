@@ -86,7 +86,7 @@ class _Quiet(uvicorn.Server):
     """Many servers share one process here: signals belong to whoever started them."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]  # noqa: ANN201 - uvicorn's own signature
+    def capture_signals(self):  # type: ignore[no-untyped-def]
         yield
 
 

@@ -4,7 +4,7 @@ import json
 import logging
 from pathlib import Path
 
-_FIELDS = ("node", "event", "process", "peer", "code", "ms", "why", "study")
+_FIELDS = ("node", "event", "about", "peer", "code", "ms", "why", "study")
 
 
 class JsonLines(logging.Formatter):

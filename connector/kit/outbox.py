@@ -182,7 +182,7 @@ class Outbox:
         except (TryLater, Unreachable) as error:
             await self._again(row, error.why, getattr(error, "seconds", None))
         except Exception as error:
-            log.exception("promise failed", extra={"event": row.kind, "process": row.process, "study": row.study})
+            log.exception("promise failed", extra={"event": row.kind, "about": row.process, "study": row.study})
             await self._again(row, f"{type(error).__name__}: {error}", None)
         else:
             await self.store.run(lambda unit: self._done(unit, row, performed))
