@@ -1,0 +1,1 @@
+"""What a hospital offers: descriptions, offers, and the catalogue that each peer may see."""
