@@ -1,7 +1,7 @@
 """The strings that a leak scan looks for.
 
-They are looked up, not searched one by one: all strings of one shape (digits, letters, other scripts, signs) are found by
-one regular expression and one dictionary, so 80,000 cost little more than one.
+They are looked up, not searched one by one: all strings of one shape (digits, letters, other scripts, signs) are found
+by one regular expression and one dictionary, so 80,000 cost little more than one.
 """
 
 import hashlib

@@ -73,13 +73,13 @@ def write(path: Path, kind: str, codec: str, marks: dict[str, str]) -> None:
     if kind != PARQUET:
         path.write_bytes(b"\n".join([*("\n".join([*values, *names, *pairs]).encode("utf-8"), b"\n"), *blobs]))
         return
+    rows = [*values, *(f"filler {at}" for at in range(_FILLER))]
     with closing(duck.connect()) as connection:
-        named = ", ".join(f'0 AS "{name}"' for name in names)
-        filler = f"SELECT 'filler ' || i, ''::BLOB, {named} FROM range({_FILLER}) t(i)"
-        duck.load(connection, "mark", {"value": "VARCHAR"}, {"value": values})
-        duck.load(connection, "bytes", {"value": "BLOB"}, {"value": blobs})
-        marked = f"SELECT value, ''::BLOB AS bytes, {named} FROM mark UNION ALL SELECT '', value, {named} FROM bytes"
-        duck.write_parquet(connection, f"{marked} UNION ALL {filler}", path, codec, metadata=pairs)
+        zeros = {f'"{name}"': [0] * len(rows) for name in names}
+        types = {"value": "VARCHAR", "bytes": "BLOB", **dict.fromkeys(zeros, "INTEGER")}
+        columns = {"value": rows, "bytes": [*blobs, *([None] * (len(rows) - len(blobs)))], **zeros}
+        duck.load(connection, "planted", types, columns)
+        duck.write_parquet(connection, "FROM planted", path, codec, metadata=pairs)
 
 
 def _of(name: str, marks: dict[str, str]) -> tuple[str, str]:
