@@ -3,13 +3,13 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
 
-from browser import samples
 from fastapi import Depends, FastAPI, Form, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
+from browser import samples
 from connector.web.access import signed_in
 from connector.web.layout import render
 from connector.web.people import People, Person
@@ -88,7 +88,7 @@ def make() -> FastAPI:
     return app
 
 
-def _page(template: str, page: object):
+def _page(template: str, page: object) -> Callable[..., Any]:
     async def show(request: Request, person: Annotated[Person, Depends(signed_in)]) -> HTMLResponse:
         request.app.state.drawn += 1
         return render(request, template, page=page)

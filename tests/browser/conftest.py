@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 import uvicorn
-from browser import app as pages
 from conftest import need
+
+from browser import app as pages
 
 CHROMIUM = Path("/usr/bin/chromium")
 CACHE = Path(os.environ.get("DURE_SERVERS", Path.home() / ".cache/dure-servers"))
@@ -34,6 +35,11 @@ class Tab:
         """Loads a page until its fonts are there."""
         self.page.goto(self.base + path, wait_until="load")
         self.page.evaluate("document.fonts.ready.then(() => true)")
+
+    def heard(self, message: Any) -> None:
+        """A line on the browser's console."""
+        if message.type == "error":
+            self.complaints.append(message.text)
 
     def sign_in(self) -> None:
         """As a person does it."""
@@ -99,7 +105,7 @@ def tab(chromium: Any, served: tuple[str, Any]) -> Iterator[Callable[..., Tab]]:
         contexts.append(context)
         context.set_default_timeout(60_000)
         found = Tab(context.new_page(), served[0])
-        found.page.on("console", lambda message: message.type == "error" and found.complaints.append(message.text))
+        found.page.on("console", found.heard)
         found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
         return found
 

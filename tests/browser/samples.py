@@ -163,8 +163,8 @@ BOARD = BoardCase(
     outcome="waiting",
     facts=(clock("deadline", NOW + 9 * 86_400_000, NOW), Figure("risk", "중간")),
     application=Table(
-        Said("card-by-group"),
-        ("column", "group"),
+        None,
+        ("item", "value"),
         (("목적", "kr:scientificResearch"), ("데이터", "D-H01-DM, D-H03-DM"), ("IRB", Day(NOW)), ("기간", "90일")),
     ),
     seats=(
@@ -199,6 +199,6 @@ LOG = LogPage(
         Cosigner("A02 프리딕트", "company", At(NOW)),
         Cosigner("P01", "zone", None),
     ),
-    entries=Table(Said("log-entries"), ("patients", "group"), ((1_283, "agreement"), (1_282, "permit"))),
+    entries=Table(None, ("log-entry", "log-kind"), ((1_283, Said("event-agreement")), (1_282, Said("event-permit")))),
     verify="dure log verify .dure/op/log --policy .dure/op/log.policy",
 )

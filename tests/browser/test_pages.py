@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from browser import app as pages
 from browser.conftest import Tab
 

@@ -49,15 +49,14 @@ def test_both_languages_say_the_same_of_every_refusal(code: str) -> None:
 def uses(path: Path) -> list[tuple[str, set[str]]]:
     """Every word that a template names outright, with the values that it gives."""
     found = []
-    tree = Environment(autoescape=True).parse(path.read_text("utf-8"))
-    for call in tree.find_all((nodes.Call, nodes.Filter)):
-        if isinstance(call, nodes.Filter):
-            subject, here = call.node, call.name == "word"
-        else:
-            subject, here = (call.args or [None])[0], isinstance(call.node, nodes.Name) and call.node.name == "word"
-        given = {item.key for item in call.kwargs}
-        if here and call.dyn_kwargs is None:
+    for call in Environment(autoescape=True).parse(path.read_text("utf-8")).find_all((nodes.Call, nodes.Filter)):
+        assert isinstance(call, (nodes.Call, nodes.Filter))
+        filtered = isinstance(call, nodes.Filter)
+        name = call.name if filtered else getattr(call.node, "name", None)
+        subject = call.node if filtered else next(iter(call.args), None)
+        if name == "word" and call.dyn_kwargs is None:
             choices = [subject.expr1, subject.expr2] if isinstance(subject, nodes.CondExpr) else [subject]
+            given = {item.key for item in call.kwargs if isinstance(item, nodes.Keyword)}
             found += [(choice.value, given) for choice in choices if isinstance(choice, nodes.Const)]
     return found
 
