@@ -5,6 +5,7 @@ see: it ends with the process, whatever ends the process. `thin` has a folder, w
 """
 
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from compute.launcher.model import Input, JobSpec, Json
 from compute.sandbox import kernel
@@ -82,8 +83,9 @@ class Place:
 def make_place(spec: JobSpec, hold: Hold, mount_point: Path, folder: Path | None) -> Place:
     """The place for this job: at `mount_point`, seen by nobody else, or for thin walls the `folder`."""
     if folder is not None:
-        folder.mkdir(mode=0o711)
-        return Place(folder, hold, {"kind": "folder", "memory": _in_memory(folder), "noswap": False})
+        place = Place(folder, hold, {"kind": "folder", "memory": _in_memory(folder), "noswap": False})
+        place._owned(folder)
+        return place
     size = _needed_mb(spec)
     _room_left(size)
     user = os.geteuid()
@@ -116,7 +118,7 @@ def wipe(folder: Path) -> bool:
     return not folder.exists()
 
 
-def open_input(one: Input) -> BinaryIO:
+def open_input(one: Input) -> io.FileIO:
     """The ciphertext of `one`, found to be what was agreed. Raises `Refusal("input-changed")`."""
     reader = _regular(Path(one.path), one.name)
     if os.fstat(reader.fileno()).st_size != one.bytes:
@@ -137,7 +139,7 @@ def checked_name(name: str) -> str:
     return name
 
 
-def _regular(path: Path, name: str) -> BinaryIO:
+def _regular(path: Path, name: str) -> io.FileIO:
     """A regular file, opened unbuffered and without following a link: a socket in a bind would be a door."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -146,7 +148,7 @@ def _regular(path: Path, name: str) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise Refusal("input-changed", name=name, why="not a regular file")
-    return os.fdopen(fd, "rb", buffering=0)
+    return io.FileIO(fd, "rb")
 
 
 def _own_mounts(user: int) -> None:
@@ -181,6 +183,7 @@ def _in_memory(folder: Path) -> bool:
 
 
 def _overwrite(path: Path) -> None:
+    path.chmod(0o600)
     fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         left = os.fstat(fd).st_size

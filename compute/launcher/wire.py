@@ -22,7 +22,7 @@ class Lines:
     def send(self, message: Json) -> None:
         """Sends one line; a reader that is gone is noticed when reading."""
         try:
-            self.end.sendall(json.dumps(message).encode() + b"\n")
+            self.end.sendall(line(message))
         except OSError:
             self.closed = True
 
@@ -37,17 +37,25 @@ class Lines:
         *lines, self._rest = (self._rest + piece).split(b"\n")
         if len(self._rest) > MOST:
             self.closed = True
-        return [json.loads(line) for line in lines]
+        return [parsed(text) for text in lines]
+
+
+def line(message: Json) -> bytes:
+    """One message as it travels."""
+    return json.dumps(message).encode() + b"\n"
+
+
+def parsed(text: bytes) -> Json:
+    """The message in one line."""
+    found: Json = json.loads(text)
+    return found
 
 
 def refusal_to_json(refusal: Refusal) -> Json:
     """A refusal as it travels."""
     named = {name: getattr(refusal, name) for name in ("rule", "needed", "seen")}
-    return {
-        "code": refusal.code,
-        **{name: value for name, value in named.items() if value is not None},
-        **refusal.values,
-    }
+    said = {name: value for name, value in named.items() if value is not None}
+    return {"code": refusal.code, **said, **refusal.values}
 
 
 def refusal_from_json(found: Json) -> Refusal:

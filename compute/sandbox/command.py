@@ -102,4 +102,4 @@ def _sight(room: Room) -> list[str]:
     words += ["--bind", str(room.tmp), "/tmp"]  # noqa: S108 - inside
     for name, writable in _PLACES.items():
         words += ["--bind" if writable else "--ro-bind", str(room.base / name), f"/{name}"]
-    return [*words, "--chdir", "/out"]
+    return [*words, "--chdir", "/"]  # the entry goes on to /out, which only the task's user may enter

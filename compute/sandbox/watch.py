@@ -82,7 +82,7 @@ def signal_all(pids: list[int], number: signal.Signals) -> None:
 def kill_until_gone(seek: Callable[[], list[int]], seconds: float) -> list[int]:
     """Kills what `seek` finds until it finds nothing; returns what was left after `seconds`."""
     until = time.monotonic() + seconds
-    while left := [pid for pid in seek() if _alive(pid)]:
+    while left := [pid for pid in seek() if alive(pid)]:
         signal_all(left, signal.SIGKILL)
         _reap()
         if time.monotonic() > until:
@@ -102,12 +102,27 @@ def start_of(pid: int) -> int:
     return int(_stat(pid)[19])
 
 
+def ticks_now() -> int:
+    """Now, on the clock of `start_of`."""
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS)
+
+
+def of(pid: int, uid: int, since: int, until: int) -> bool:
+    """True if `pid` is a filtered process of host user `uid` that began between two ticks."""
+    try:
+        filtered = status_of(pid).get("Seccomp") == "2"
+        return filtered and _user_of(pid) == uid and since <= start_of(pid) <= until
+    except OSError:
+        return False
+
+
 def _stat(pid: int) -> list[str]:
     """/proc/PID/stat after the name, which may hold anything."""
     return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """True if `pid` is a process that could still do something."""
     try:
         return _stat(pid)[0] not in "ZX"
     except OSError:
