@@ -12,10 +12,18 @@ from vocab.errors import Refusal
 
 
 class Members:
-    """The P-256 keys of the members in force, kept in memory and replaced when a newer standing list arrives."""
+    """What the standing list in force says of everybody, kept in memory and replaced when a newer list arrives."""
 
     def __init__(self) -> None:
+        #: P-256 keys of the members in force.
         self.tokens: dict[str, bytes] = {}
+        #: Ed25519 receipt keys, also of suspended members: what they signed before still stands.
+        self.receipts: dict[str, bytes] = {}
+        self.urls: dict[str, str] = {}
+        self.operator: str | None = None
+        #: The operator's log: the verifier key of its checkpoints and the tlog-policy under which they are believed.
+        self.log_vkey = ""
+        self.log_policy = ""
 
 
 class ReadOnce:

@@ -29,7 +29,10 @@ class Rights:
         """Puts a newer list in force; an older one changes nothing."""
         if self.standing is None or standing.seq > self.standing.seq:
             self.standing = standing
-            runtime.get(Members).tokens = standing.tokens
+            known = runtime.get(Members)
+            known.tokens, known.receipts, known.operator = standing.tokens, standing.keys, standing.operator
+            known.urls = {member.did: member.url for member in standing.members}
+            known.log_vkey, known.log_policy = standing.log.vkey, standing.log.policy
 
     def heard(self, runtime: Runtime) -> None:
         """The operator was reached, or reached us with news."""
