@@ -15,7 +15,7 @@ from connector.kit.runtime import Runtime
 from connector.rights.relay import relayed
 from connector.rights.service import accept_standing
 from governance.members.model import MemberRow, PermitState, ReviewerRow
-from governance.members.standing import Announced, in_force, newest, restate, witness_vkey
+from governance.members.standing import Announced, in_force, newest, release_of, restate, witness_vkey
 from governance.members.states import Command, State, after
 from vocab.errors import Refusal
 
@@ -138,6 +138,8 @@ async def _ourselves(runtime: Runtime) -> None:
 
     def enter(unit: Unit) -> None:
         if unit.session.get(MemberRow, runtime.did) is not None:
+            if in_force(unit.session).envelope["body"]["release"] != release_of(runtime):
+                restate(unit, runtime, "policy release")
             return
         organisation = runtime.settings.organisation
         row = MemberRow(
@@ -153,11 +155,7 @@ async def _ourselves(runtime: Runtime) -> None:
             state=after(None, Command.INVITE, runtime.did),
             changed_at=runtime.now(),
         )
-        _enter(
-            row,
-            {name: runtime.keys.public(name) for name in ("token", "receipt", "witness", "sealing")},
-            row.changed_at,
-        )
+        _enter(row, keys, row.changed_at)
         unit.session.add(row)
         restate(unit, runtime, "the operator itself")
 

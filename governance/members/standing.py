@@ -43,6 +43,11 @@ def witness_vkey(did: str, key: bytes) -> str:
     return str(Key(f"{host(did)}/w", Algorithm.COSIGNATURE_ED25519, key))
 
 
+def release_of(runtime: Runtime) -> str:
+    """The policy release that this node decides with, which is the space's."""
+    return runtime.get(Policies).revision
+
+
 def newest(session: Session) -> Issued | None:
     """The list in force."""
     return session.exec(select(Issued).order_by(col(Issued.seq).desc()).limit(1)).first()
@@ -77,7 +82,6 @@ def restate(unit: Unit, runtime: Runtime, why: str) -> Envelope:
 
 def _body(runtime: Runtime, session: Session, members: list[MemberRow], seq: int, now: int) -> dict[str, Any]:
     listed = [member for member in members if member.state in (State.ACTIVE, State.SUSPENDED)]
-    policies = runtime.parts.get(Policies)
     return {
         "type": "standing",
         "seq": seq,
@@ -92,7 +96,7 @@ def _body(runtime: Runtime, session: Session, members: list[MemberRow], seq: int
             if member.zone is not None
         ],
         "permits": {row.id: row.state for row in session.exec(select(PermitState).order_by(PermitState.id))},
-        "release": policies.revision if policies is not None else "",
+        "release": release_of(runtime),
         "reviewers": [
             {"id": row.id, "organisation": row.organisation}
             for row in session.exec(select(ReviewerRow).order_by(ReviewerRow.id))
