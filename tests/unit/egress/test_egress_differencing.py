@@ -58,9 +58,17 @@ def test_a_cell_left_out_is_found_from_its_margins():
 
 
 def test_a_rest_of_nobody_in_the_whole_is_one_in_each_part():
-    """F + M is everybody, so the part of h01 that is not F is M: found though no table says so."""
-    table = b"hospital,sex,count\nall,all,200\nall,F,100\nall,M,100\nh01,all,60\nh01,F,55\n"
-    assert codes(checked(t__csv=table)) == {"differencing"}
+    """F + M is everybody, so h01 has 60 - 40 = 20 M, and the others 22 - 20: found though no table says so."""
+    table = "hospital,sex,count\nall,all,200\nall,F,{f}\nall,M,{m}\nh01,all,60\nh01,F,40\n"
+    assert codes(checked(t__csv=table.format(f=178, m=22).encode())) == {"differencing"}
+    assert codes(checked(t__csv=table.format(f=165, m=35).encode())) == set()
+
+
+def test_a_margin_that_only_follows_from_its_parts_is_subtracted_from():
+    """h01 has 20 + 20 patients, though no table says 40; 35 of them are forty years old."""
+    sexes = b"hospital,sex,count\nall,all,400\nall,F,200\nall,M,200\nh01,F,20\nh01,M,20\n"
+    assert codes(checked(a__csv=sexes, b__csv=b"hospital,age,count\nh01,40,35\n")) == {"differencing"}
+    assert codes(checked(a__csv=sexes, b__csv=b"hospital,age,count\nh01,40,25\n")) == set()
 
 
 def test_everybody_in_a_group_having_it_is_found():

@@ -10,7 +10,9 @@ from egress_files import METRICS, TABLE, checked, codes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compute.egress.findings import Finding
 from compute.egress.formats import Form, form
+from vocab.errors import LANGUAGES, render
 
 ONNX = b"\x08\x08\x12\x00:\x00"
 
@@ -88,3 +90,20 @@ def test_bytes_are_never_a_model_by_looks(raw):
 def test_any_bytes_get_an_answer(raw):
     outcome = checked(file__bin=raw)
     assert len(outcome.files) == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "format-refused", "record-level", "small-cell", "differencing", "table-shape", "text-in-table", "metrics-shape",
+        "too-precise", "too-large", "overlap", "pseudonyms-shared", "leakage", "control-failed", "memorised",
+        "model-refused", "not-estimable", "report-broken",
+    ],
+)  # fmt: skip
+def test_every_code_explains_itself_in_both_languages(code):
+    finding = Finding(code, "t.csv", "needed", "seen", "rule")
+    for language in LANGUAGES:
+        shown = render(finding.refusal(), language)
+        assert shown.what
+        assert shown.do
+        assert "–" not in shown.what

@@ -52,6 +52,7 @@ def test_a_number_with_digits_to_spare_is_refused():
         b'{"format": "dure-metrics-1", "metrics": {"auc": NaN}}',
         b'{"format": "dure-metrics-1", "metrics": {"auc": 1e999}}',
         b'{"format": "dure-metrics-1", "metrics": {"auc": ' + b"1" * 5000 + b"}}",
+        b'{"format": "dure-metrics-1", "metrics": {"n": ' + b"1" * 40 + b"}}",
         b'{"format": "dure-metrics-1", "metrics": {"auc": 0.5, "auc": 0.6}}',
         b"[" * 50_000,
         b'{"a":' * 9 + b"1" + b"}" * 9,
