@@ -61,7 +61,7 @@ class WasmEngine:
         except KeyError as error:
             raise EngineFailed(f"no entrypoint {error}") from None
         except (*_FAULTS, _Aborted, IndexError, ValueError) as error:
-            raise EngineFailed(str(error).partition("\n")[0]) from error
+            raise EngineFailed(_cause(error)) from error
         with self._lock:
             self._idle.append(store)
         return results
@@ -70,7 +70,7 @@ class WasmEngine:
         try:
             return _Store(self._engine, self._module, self._data, self._fuel, self._memory)
         except (*_FAULTS, _Aborted, KeyError, TypeError, ValueError) as error:
-            raise EngineFailed(str(error).partition("\n")[0]) from error
+            raise EngineFailed(_cause(error)) from error
 
 
 class _Store:
@@ -80,7 +80,7 @@ class _Store:
         self._store = wasmtime.Store(engine)
         self._store.set_limits(memory_size=limit)
         self._store.set_fuel(fuel)
-        wanted = next(one.type for one in module.imports if one.name == "memory")
+        wanted = next((one.type for one in module.imports if one.name == "memory"), None)
         if not isinstance(wanted, wasmtime.MemoryType):
             raise TypeError("memory")
         self._memory = wasmtime.Memory(self._store, wasmtime.MemoryType(wasmtime.Limits(wanted.limits.min, None)))
@@ -144,6 +144,12 @@ class _Store:
             found += bytes(self._memory.read(self._store, address, min(address + step, size)))
             address, step = address + step, step * 2
         return found.partition(b"\0")[0]
+
+
+def _cause(error: Exception) -> str:
+    """The last line of what wasmtime says: the backtrace before it names functions without names."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
 
 
 def _result(text: bytes) -> Any:

@@ -27,9 +27,9 @@ checks(facts, request, now) := rows.joined([
 	common.agreement(facts, now),
 	common.receipt(facts),
 	[rows.exactly("provider-stopped", facts, ["snapshot", "stopped"], false)],
+	kind(facts, rows.at(facts, ["output", "kind"])),
 	form(facts),
 	findings(facts),
-	kind(facts, rows.at(facts, ["output", "kind"])),
 	reviews(facts, rows.at(request, ["step"])),
 ])
 

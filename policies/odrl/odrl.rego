@@ -42,7 +42,7 @@ field(doc, path) := object.get(doc, path, null)
 document(policy, ctx) := {
 	"allow": count(reasons) == 0,
 	"reasons": reasons,
-	"obligations": [due(one, ctx) | some one in policy.obligations],
+	"obligations": duties,
 	"report": array.concat(permissions, prohibitions),
 } if {
 	# A comprehension drops what is undefined: each count is compared, so that no rule gets lost.
@@ -50,6 +50,8 @@ document(policy, ctx) := {
 	count(permissions) == count(policy.permissions)
 	prohibitions := [prohibition(one, ctx) | some one in policy.prohibitions]
 	count(prohibitions) == count(policy.prohibitions)
+	duties := [due(one, ctx) | some one in policy.obligations]
+	count(duties) == count(policy.obligations)
 	forbidden := [reason("odrl-prohibited", one.rule, null, ctx.action) |
 		some one in prohibitions
 		one.state in {"satisfied", "unknown"}
@@ -144,9 +146,12 @@ due(rule, ctx) := {
 	"due": due_time(rule.constraints, ctx.end),
 }
 
-due_time([clause], end) := end + clause.right if {
+# Patterns stay out of the heads of functions with an `else`: where a pattern does not match, the `else` is not tried.
+due_time(constraints, end) := end + delay if {
+	count(constraints) == 1
+	delay := constraints[0].right
 	is_number(end)
-	is_number(clause.right)
+	is_number(delay)
 }
 
 else := null
