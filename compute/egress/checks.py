@@ -42,6 +42,16 @@ class Checked:
     sha256: str
     findings: tuple[Finding, ...]
 
+    def facts(self) -> Mapping[str, Any]:
+        """What the egress gate is told of this file."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "format": self.form,
+            "structural_ok": self.form != "other",
+            "findings": [finding.to_json() for finding in self.findings],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

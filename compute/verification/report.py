@@ -58,8 +58,16 @@ class Limits:
     leakage_auc: float
     control_auc: float
     membership_auc: float
-    membership_tpr: float
     leaf: int
+    membership_tpr: float = 0.05  # hits at 1 % false alarms; honest models stay near 0.01
+
+    @classmethod
+    def of(cls, board: Mapping[str, Any]) -> "Limits":
+        """The limits of the board's table (policies/tables/board.json), which counts in thousandths."""
+        leakage, control, member = (
+            board[f"{name}_auc_permille"] / 1000 for name in ("leakage", "control", "membership")
+        )
+        return cls(leakage, control, member, board["k"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +79,12 @@ class Report:
     refused: str | None
     model: Mapping[str, Any] | None
 
-    @property
-    def capacity_bytes(self) -> int | None:
-        """The bound on what the released model can carry besides what it is for."""
-        return None if self.model is None else int(self.model["capacity_bytes"])
-
-    @property
-    def membership(self) -> Mapping[str, float]:
-        """The attack's AUC by class of the outcome."""
-        return {} if self.model is None else {name: item["auc"] for name, item in self.model["membership"].items()}
+    def facts(self) -> Mapping[str, Any]:
+        """What the egress gate asks of a model: the attack's AUC by class in thousandths, and the residual capacity."""
+        if self.model is None:
+            return {}
+        attacks = {name: round(1000 * item["auc"]) for name, item in self.model["membership"].items() if name != "all"}
+        return {"mia": attacks, "residual_bytes": self.model["capacity_bytes"]}
 
 
 def read(raw: bytes) -> Report:

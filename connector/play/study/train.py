@@ -52,7 +52,8 @@ def fit(rows: dict[str, Any], outcome: Any, forest: bool) -> tuple[bytes, float]
         table[:, place] = rows[name].astype(np.float32) if place in numbers else rows[name]
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     encode = make_column_transformer((StandardScaler(), numbers), (one_hot, texts), (one_hot, bands))
-    learner = RandomForestClassifier(12, random_state=7) if forest else LogisticRegression(C=0.5, solver="newton-cholesky")
+    regression = LogisticRegression(C=0.5, solver="newton-cholesky")
+    learner = RandomForestClassifier(12, random_state=7) if forest else regression
     model = make_pipeline(encode, learner)
     fit_x, test_x, fit_y, test_y = train_test_split(table, outcome, test_size=0.2, random_state=7, stratify=outcome)
     inner = roc_auc_score(test_y, model.fit(fit_x, fit_y).predict_proba(test_x)[:, 1])

@@ -25,6 +25,7 @@ def test_a_table_metrics_and_a_reencoded_model_pass():
         "metrics.json": "metric",
         "model.onnx": "model",
     }
+    assert all(file.facts()["structural_ok"] for file in outcome.files)
 
 
 def test_a_model_that_the_zone_did_not_reencode_is_refused():
@@ -63,6 +64,7 @@ def test_other_forms_are_refused_under_any_name(name, raw, seen):
     outcome = checked(**{name: raw})
     assert codes(outcome) == {"format-refused"}
     assert {finding.seen for finding in outcome.findings} == {seen}
+    assert not outcome.files[0].facts()["structural_ok"]
 
 
 @pytest.mark.parametrize("tail", [b"\x00", b"{}", b"PK\x03\x04", b"x", pickle.dumps(1)])

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from importlib.resources import files
 from io import BytesIO
 from typing import Any
 
@@ -20,7 +21,8 @@ from vocab.errors import Refusal
 from vocab.words import sentences, word
 from vocab.words.values import Said
 
-LIMITS = Limits(leakage_auc=0.92, control_auc=0.60, membership_auc=0.60, membership_tpr=0.05, leaf=5)
+BOARD = json.loads(files("policies").joinpath("tables", "board.json").read_text("utf-8"))["board"]
+LIMITS = Limits.of(BOARD)
 ATTACK = {"auc": 0.51, "low": 0.49, "high": 0.53, "tpr": 0.011}
 GOOD: dict[str, Any] = {
     "format": "dure-verification-1",
@@ -64,7 +66,7 @@ def test_a_good_report_has_no_finding():
     report = read(json.dumps(GOOD).encode())
     assert findings(report, LIMITS) == []
     assert not_estimable(report) == ["site-age:h03 <50"]
-    assert (report.capacity_bytes, report.membership["1"]) == (270, 0.51)
+    assert report.facts() == {"mia": {"0": 510, "1": 510}, "residual_bytes": 270}
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_the_controls_predict_nothing(report):
 def test_the_coarse_model_is_as_good_and_its_capacity_is_stated(report):
     assert report.model["whole"]["auc"][0] >= report.model["submitted_auc"] - 0.002
     assert report.model["mantissa_bits"] < 16
-    assert report.model["weights"] * report.model["mantissa_bits"] / 8 < report.capacity_bytes < 1000
+    assert report.model["weights"] * report.model["mantissa_bits"] / 8 < report.facts()["residual_bytes"] < 1000
 
 
 def test_small_groups_are_withheld_and_counts_are_rounded(report):
