@@ -57,9 +57,9 @@ class Tab:
         return [f"{item['id']}: {item['nodes'][0]['html'][:160]}" for item in found["violations"]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
-    """The browser, once for all tests."""
+    """The browser, once for this ring: while it is there, this thread has an event loop that runs."""
     found = CHROMIUM.exists() and AXE.exists() and importlib.util.find_spec("playwright")
     need(found, INSTALL)
     from playwright.sync_api import sync_playwright

@@ -27,7 +27,7 @@ def places(sentence: str) -> set[str]:
 @pytest.mark.parametrize("key", sorted(sentences()))
 def test_both_languages_say_the_same_of_every_word(key: str) -> None:
     sentence = sentences()[key]
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", key)
+    assert re.fullmatch(r"[a-z0-9]+([._-][A-Za-z0-9]+)*", key)
     assert sentence.ko.strip()
     assert sentence.en.strip()
     assert places(sentence.ko) == places(sentence.en)
@@ -52,7 +52,7 @@ def uses(path: Path) -> list[tuple[str, set[str]]]:
     for call in Environment(autoescape=True).parse(path.read_text("utf-8")).find_all((nodes.Call, nodes.Filter)):
         assert isinstance(call, (nodes.Call, nodes.Filter))
         filtered = isinstance(call, nodes.Filter)
-        name = call.name if filtered else getattr(call.node, "name", None)
+        name = getattr(call if filtered else call.node, "name", None)
         subject = call.node if filtered else next(iter(call.args), None)
         if name == "word" and call.dyn_kwargs is None:
             choices = [subject.expr1, subject.expr2] if isinstance(subject, nodes.CondExpr) else [subject]
