@@ -45,6 +45,7 @@ class Receipt(ConnectorTable, table=True):
     state: str = "authored"  # authored | complete | disputed | one-sided
     entry_digest: str | None = Field(default=None, index=True)  # hex SHA-256 of the log entry's bytes
     log_index: int | None = None
+    logged_at: int | None = None
     proof: str | None = None
     at: int
 
@@ -56,6 +57,18 @@ class WitnessedLog(ConnectorTable, table=True):
 
     origin: str = Field(primary_key=True)
     size: int
+    root: str
+    checkpoint: str
+    at: int
+
+
+class Cosigned(ConnectorTable, table=True):
+    """A checkpoint that this node cosigned: against it, later histories of that log can be compared by anybody."""
+
+    __tablename__ = "cosigned_checkpoint"
+
+    origin: str = Field(primary_key=True)
+    size: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     root: str
     checkpoint: str
     at: int
