@@ -63,7 +63,7 @@ def bwrap(room: Room, hold: Hold) -> list[str]:
 def first_program(room: Room, hold: Hold) -> list[str]:
     """What runs first inside: the entry, which shows itself and waits."""
     dropped_inside = hold.level == "full" and not hold.user_namespace
-    words = [PYTHON, "-I", "-S", "-B", ENTRY, *([str(hold.uid), str(hold.uid)] if dropped_inside else [])]
+    words = [PYTHON, "-I", "-S", "-B", ENTRY, *([str(hold.uid)] if dropped_inside else [])]
     return [room.outside(word) for word in words] if hold.level == "thin" else words
 
 

@@ -31,10 +31,20 @@ def main() -> None:
         os._exit(127 if error.errno == 2 else 126)
 
 
+def give_up_root(uid: int) -> None:
+    """Where there is no user namespace, root raised the walls and gives itself up inside."""
+    import ctypes  # noqa: PLC0415 - only here: it doubles the start of everybody else
+
+    libc = ctypes.CDLL(None)
+    for capability in range(64):
+        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    libc.capset(b"\x22\x05\x08\x20" + bytes(4), bytes(24))  # version 3, this process, none
+
+
 if __name__ == "__main__":
-    if len(sys.argv) == 3:  # root without user namespaces: the walls stand, the uid is dropped here
-        uid, gid = int(sys.argv[1]), int(sys.argv[2])
-        os.setgroups([])
-        os.setresgid(gid, gid, gid)
-        os.setresuid(uid, uid, uid)
+    if len(sys.argv) == 2:
+        give_up_root(int(sys.argv[1]))
     main()
