@@ -43,10 +43,10 @@ class EvidenceFile:
 
 
 def certificate_file(rows: Sequence[Receipt], known: Members) -> dict[str, Any]:
-    """The file of receipts that commit to one payload. Raises `Refusal("receipt-incomplete")` without their proofs."""
+    """The file of receipts that commit to one payload. Raises `Refusal("receipt-unproven")` without their proofs."""
     for row in rows:
         if row.proof is None or row.payload is None:
-            raise Refusal("receipt-incomplete", receipt=row.id)
+            raise Refusal("receipt-unproven", receipt=row.id)
     signers = {one["did"] for row in rows for one in row.envelope["signatures"]}
     return {
         "format": FORMAT,

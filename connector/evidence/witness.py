@@ -70,13 +70,6 @@ def _agreed(unit: Unit, runtime: Runtime, request: Asked, log: Key | None) -> Ch
 
 
 def _noticed(unit: Unit, runtime: Runtime, request: Asked, refusal: Refusal) -> None:
-    text = bytes(request.note).decode()
-    said = Refusal(
-        refusal.code,
-        needed=refusal.needed,
-        seen=refusal.seen or request.checkpoint.root.hex(),
-        origin=request.checkpoint.origin,
-        checkpoint=text,
-        **{name: value for name, value in refusal.values.items() if name not in ("origin", "checkpoint")},
-    )
-    journal.refused(unit, said, now=runtime.now(), kind="log-fork-refused", by=runtime.get(Members).operator)
+    refusal.values |= {"origin": request.checkpoint.origin, "checkpoint": bytes(request.note).decode()}
+    refusal.seen = refusal.seen or request.checkpoint.root.hex()
+    journal.refused(unit, refusal, now=runtime.now(), kind="log-fork-refused", by=runtime.get(Members).operator)
