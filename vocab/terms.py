@@ -36,6 +36,14 @@ def iri(compact: str) -> str:
     return PREFIXES[prefix] + name
 
 
+def wire_iri(text: str) -> str:
+    """The absolute IRI of a word in a message: of our prefixes the DSP context defines `odrl` alone. Raises `Refusal`."""
+    prefix, colon, _ = text.partition(":")
+    if colon and prefix in PREFIXES and prefix != "odrl":
+        raise Refusal("term-unknown", term=text)
+    return iri(text)
+
+
 def short(absolute: str) -> str:
     """`prefix:name` where a prefix fits, else the IRI itself: for people, never for comparing."""
     for prefix, start in PREFIXES.items():

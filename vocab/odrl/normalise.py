@@ -103,7 +103,7 @@ def _rules(policy: Mapping[str, Any], name: str, head: Mapping[str, str | None])
 def _action(given: object, role: str, path: str) -> str:
     if not isinstance(given, str):
         raise _unclear(path, "an action as text", given)
-    found = actions().get(terms.USE if given == "use" else terms.iri(given))
+    found = actions().get(terms.USE if given == "use" else terms.wire_iri(given))
     if found is None or role not in found.roles:
         raise _unclear(path, f"an action that a {role} may name", given)
     return found.iri
@@ -128,7 +128,7 @@ def _atom(doc: Mapping[str, Any], rule: str, path: str) -> Atom:
     left, op = doc.get("leftOperand"), doc.get("operator")
     if not isinstance(left, str) or not isinstance(op, str) or "rightOperand" not in doc:
         raise _unclear(path, "leftOperand, operator, rightOperand", sorted(doc))
-    operand = operands().get(terms.iri(left))
+    operand = operands().get(terms.wire_iri(left))
     if operand is None or (operand.gate not in ORDER and operand.gate != "duty"):
         raise Refusal("operand-without-gate", rule=path, operand=left)
     if (operand.gate == "duty") != (rule == "obligation"):

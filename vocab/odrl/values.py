@@ -60,7 +60,7 @@ def _literal(given: object, path: str) -> str:
 
 
 def _concept(operand: Operand, text: str, path: str) -> str:
-    found = concepts().get(terms.iri(text))
+    found = concepts().get(terms.wire_iri(text))
     if found is None or found.scheme != operand.name:
         raise _unclear(path, f"a term of {operand.name}", text)
     return found.iri
