@@ -23,9 +23,14 @@ _ENTITY: Final = re.compile(r"&#?\w{1,8};")
 _NEAR: Final = 32
 
 
+def bare(text: str) -> str:
+    """`text` without the dashes, dots and blanks inside its numbers and its names in ASCII letters."""
+    return _SEPARATOR.sub("", text)
+
+
 def squeezed(text: str) -> str:
-    """`text` without the dashes, dots and blanks inside its numbers and names of ASCII letters, in lower case."""
-    return _SEPARATOR.sub("", text).lower()
+    """The bare text in lower case."""
+    return bare(text).lower()
 
 
 def unbase64(text: str) -> list[bytes]:

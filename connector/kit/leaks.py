@@ -15,7 +15,7 @@ from typing import Any, Final
 from connector.kit import plants
 from connector.kit.disguises import digests
 from connector.kit.needles import Needles
-from connector.kit.texts import SEALED, form, texts
+from connector.kit.texts import SEALED, Unreadable, form, texts
 
 #: What a clean scan does not say.
 LIMITS: Final = (
@@ -64,8 +64,8 @@ class Findings:
 def scan(files: Iterable[Path], needles: Mapping[str, Collection[str]]) -> Findings:
     """Search `files` for `needles` (strings by kind) and prove by a control that they would have been found."""
     paths, sought = list(files), Needles(needles)
-    found, characters = search(paths, sought)
-    planted, missed = 0, []
+    found, characters, missed = search(paths, sought)
+    planted = 0
     for kind, codec in sorted({form(path) for path in paths}):
         marks, lost = control(kind, codec)
         planted += marks
@@ -81,23 +81,26 @@ def control(kind: str, codec: str) -> tuple[int, list[str]]:
     with TemporaryDirectory(prefix="dure-control-") as folder:
         path = Path(folder) / "control"
         plants.write(path, kind, codec, marks)
-        found, _ = search([path], Needles({name: [mark] for name, mark in marks.items()}))
+        found, *_ = search([path], Needles({name: [mark] for name, mark in marks.items()}))
     return len(marks), sorted(f"{kind} {codec}: {name}" for name in marks.keys() - {one.kind for one in found})
 
 
-def search(paths: Iterable[Path], needles: Needles) -> tuple[list[Finding], int]:
-    """What of `needles` stands in `paths`, and how many characters were read."""
+def search(paths: Iterable[Path], needles: Needles) -> tuple[list[Finding], int, list[str]]:
+    """What of `needles` stands in `paths`, how many characters were read, and which files not to the end."""
     seen: dict[tuple[str, str, str, str], set[str]] = defaultdict(set)
     prefixes: dict[bytes, set[tuple[str, str]]] = defaultdict(set)
-    characters = 0
+    characters, unread = 0, []
     for path in paths:
-        for place, text in texts(path):
-            characters += len(text)
-            for disguise, kind, needle in needles.hits(text):
-                seen[path.name, place, disguise, kind].add(needle)
-            for prefix in digests(text):
-                prefixes[prefix].add((path.name, place))
+        try:
+            for place, text in texts(path):
+                characters += len(text)
+                for disguise, kind, needle in needles.hits(text):
+                    seen[path.name, place, disguise, kind].add(needle)
+                for prefix in digests(text):
+                    prefixes[prefix].add((path.name, place))
+        except Unreadable:
+            unread.append(f"unreadable: {path.name}")
     for prefix, name, kind, needle in needles.hashed(prefixes):
         for file, place in prefixes[prefix]:
             seen[file, place, name, kind].add(needle)
-    return [Finding(*where, len(found)) for where, found in sorted(seen.items())], characters
+    return [Finding(*where, len(found)) for where, found in sorted(seen.items())], characters, unread

@@ -10,7 +10,7 @@ from collections.abc import Collection, Container, Iterator, Mapping
 from itertools import groupby
 from typing import Final
 
-from connector.kit.disguises import squeezed, views
+from connector.kit.disguises import bare, squeezed, views
 
 #: Plain hashes that a known string can be recognised by.
 HASHES: Final = {"md5": hashlib.md5, "sha1": hashlib.sha1, "sha256": hashlib.sha256}
@@ -69,7 +69,7 @@ class Needles:
     def hashed(self, prefixes: Container[bytes]) -> Iterator[tuple[bytes, str, str, str]]:
         """(prefix, hash, kind, needle) for each needle whose plain hash begins with one of the 8-byte `prefixes`."""
         for kind, needle in self._all:
-            for written in {needle, needle.lower(), squeezed(needle)}:
+            for written in {needle, needle.lower(), bare(needle), squeezed(needle)}:
                 for name, hashed in HASHES.items():
                     prefix = hashed(written.encode(), usedforsecurity=False).digest()[:8]
                     if prefix in prefixes:

@@ -75,10 +75,10 @@ def write(path: Path, kind: str, codec: str, marks: dict[str, str]) -> None:
         return
     rows = [*values, *(f"filler {at}" for at in range(_FILLER))]
     with closing(duck.connect()) as connection:
-        zeros = {f'"{name}"': [0] * len(rows) for name in names}
+        zeros: dict[str, list[object]] = {f'"{name}"': [0] * len(rows) for name in names}
         types = {"value": "VARCHAR", "bytes": "BLOB", **dict.fromkeys(zeros, "INTEGER")}
-        columns = {"value": rows, "bytes": [*blobs, *([None] * (len(rows) - len(blobs)))], **zeros}
-        duck.load(connection, "planted", types, columns)
+        columns: dict[str, list[object]] = {"value": [*rows], "bytes": [*blobs, *[None] * (len(rows) - len(blobs))]}
+        duck.load(connection, "planted", types, columns | zeros)
         duck.write_parquet(connection, "FROM planted", path, codec, metadata=pairs)
 
 

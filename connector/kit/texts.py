@@ -46,15 +46,25 @@ def _parquet_form(path: Path) -> tuple[str, str]:
     return PARQUET, codecs[0] if len(codecs) == 1 else "+".join(codecs)
 
 
+class Unreadable(Exception):
+    """A part of the file could not be decoded: what it holds is not known."""
+
+
 def texts(path: Path) -> Iterator[tuple[str, str]]:
-    """(place, text) for everything in `path`; a sealed file yields only its bytes."""
+    """(place, text) for everything in `path`; a sealed file yields only its bytes. Raises `Unreadable`, at the end."""
     kind, _ = form(path)
+    broken: duckdb.Error | None = None
     if kind == PARQUET:
-        yield from _parquet(path)
+        try:
+            yield from _parquet(path)
+        except duckdb.Error as error:
+            broken = error
     for chunk in _chunks(path):
         # the pages were decoded above: what else stands in the file stands there in UTF-8
         for text in readings([chunk], ("utf-8",) if kind == PARQUET else CHARSETS):
             yield "bytes", text
+    if broken is not None:
+        raise Unreadable(path.name) from broken
 
 
 #: What people's machines write Korean in.
