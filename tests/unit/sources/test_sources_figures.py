@@ -21,7 +21,8 @@ from connector.sources.trial import Trial, run_trial
 SIZES = {"H01": 20_000, "H03": 8_000}
 #: What a model is given: categories as 0 and 1, UACR on a logarithmic scale.
 PREDICTORS = """age, CAST(sex = 'M' AS INTEGER), CAST(residence = 'near' AS INTEGER),
-    CAST(residence = 'other' AS INTEGER), index_year, diabetes_duration, bmi, hba1c, sbp, egfr, ln(uacr + 3), ldl, smoking, hypertension, ras_inhibitor,
+    CAST(residence = 'other' AS INTEGER), index_year, diabetes_duration, bmi, hba1c, sbp, egfr, ln(uacr + 3), ldl,
+    smoking, hypertension, ras_inhibitor,
     insulin, sglt2_inhibitor, cvd"""
 EGFR, UACR = 9, 10
 
