@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 
 import uvicorn
-from fastapi import FastAPI
-
+from connector.evidence.receipts import Receipts
+from connector.identity.service import Members, ReadOnce
 from connector.kit.clock import SystemClock
 from connector.kit.db import Store
 from connector.kit.http import Http
@@ -19,7 +19,9 @@ from connector.kit.ports import Clock, Peer
 from connector.kit.role import Role
 from connector.kit.runtime import Runtime
 from connector.kit.settings import Settings
+from connector.policy.service import Policies
 from connector.roles import core, menu, templates
+from connector.web.application import Application
 from connector.web.people import People
 from connector.web.refusals import install as install_web
 from connector.web.session import Sessions
@@ -44,7 +46,7 @@ class Node:
     """One participant's node: its runtime, its HTTP face, and whether it runs."""
 
     runtime: Runtime
-    app: FastAPI
+    app: Application
     _server: uvicorn.Server | None = None
     _serving: asyncio.Task[None] | None = None
     _started: list[object] = field(default_factory=list)
@@ -102,25 +104,30 @@ def build(settings: Settings, *, clock: Clock | None = None, peer: Peer | None =
         peer=peer or Http(development=settings.development),
         outbox=Outbox(store, clock),
     )
-    app = FastAPI(
+    app = Application(
         title=f"Dure {settings.name}", version="0.1.0", max_body_size=MOST_BYTES, docs_url=None, redoc_url=None
     )
     app.state.runtime = runtime
     chosen = roles(settings)
     for role in chosen:
         store.create(role.metadata)
+    people = People.load(settings.folder / "people.json")
     site = Site(
         node=settings.name,
         ko=settings.organisation.ko,
         en=settings.organisation.en,
         roles=settings.roles,
-        people=People.load(settings.folder / "people.json"),
-        sessions=Sessions(clock.now),
+        people=people,
+        sessions=Sessions(people, clock.monotonic),
         menu=menu(settings.roles),
         templates=templates(settings.roles),
     )
     install_web(app, site)
     runtime.add(site)
+    runtime.add(Members())
+    runtime.add(ReadOnce(clock.now()))
+    runtime.add(Receipts())
+    runtime.add(Policies())
     for role in chosen:
         for room in role.rooms:
             room.install(runtime)

@@ -56,9 +56,7 @@ class Http:
                 await response.aclose()
         except httpx.HTTPError as error:
             raise Unreachable(url, type(error).__name__) from None
-        if response.status_code >= 500 or response.status_code == 429:
-            raise Unreachable(url, f"status {response.status_code}")
-        return _answer(url, response, body)
+        return answered(url, response.status_code, response.headers.get("content-type", ""), body)
 
     async def close(self) -> None:
         """Closes kept connections."""
@@ -96,18 +94,20 @@ async def _capped(response: httpx.Response, url: str) -> bytes:
     return bytes(body)
 
 
-def _answer(url: str, response: httpx.Response, body: bytes) -> Answer:
-    kind = response.headers.get("content-type", "").split(";")[0].strip()
+def answered(url: str, status: int, content_type: str, body: bytes) -> Answer:
+    """A peer's answer, its JSON read under the caps. Raises `Unreachable` when it breaks one."""
+    if status >= 500 or status == 429:
+        raise Unreachable(url, f"status {status}")
     text = body.decode("utf-8", errors="replace")
-    if kind not in ("application/json", "application/ld+json") or not body:
-        return Answer(response.status_code, None, text)
+    if content_type.split(";")[0].strip() not in ("application/json", "application/ld+json") or not body:
+        return Answer(status, None, text)
     try:
         value = json_module.loads(body)
     except (ValueError, RecursionError):
         raise Unreachable(url, "answer is not JSON") from None
     if _depth(value) > MOST_DEPTH:
         raise Unreachable(url, "answer too deep")
-    return Answer(response.status_code, value, text)
+    return Answer(status, value, text)
 
 
 def _depth(value: Any) -> int:

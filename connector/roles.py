@@ -1,0 +1,28 @@
+"""The connector's own rooms, which every node has, and the roles of hospital and company."""
+
+from pathlib import Path
+from typing import Final
+
+from connector.datasets.api import room as datasets
+from connector.evidence.api import room as evidence
+from connector.identity.api import room as identity
+from connector.kit.db import ConnectorTable
+from connector.kit.role import Role
+#from connector.negotiation.api import room as negotiation
+from connector.rights.api import room as rights
+from connector.web.site import Item
+
+#: What every participant's agent is made of, lower rooms first.
+core: Final = Role("connector", ConnectorTable.metadata, "connector.migrations", (identity, rights, evidence))
+provider: Final = Role("provider", ConnectorTable.metadata, "connector.migrations", (datasets,))
+consumer: Final = Role("consumer", ConnectorTable.metadata, "connector.migrations", ())
+
+
+def menu(_roles: tuple[str, ...]) -> tuple[Item, ...]:
+    """The pages of a node with these roles."""
+    return ()
+
+
+def templates(_roles: tuple[str, ...]) -> tuple[Path, ...]:
+    """The folders with the roles' own templates."""
+    return ()

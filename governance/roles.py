@@ -1,0 +1,10 @@
+"""The operator's role."""
+
+from typing import Final
+
+from connector.kit.role import Role
+from governance.boards.api import room as boards
+from governance.members.api import room as members
+from governance.tables import GovernanceTable
+
+authority: Final = Role("authority", GovernanceTable.metadata, "governance.migrations", (members, boards))
