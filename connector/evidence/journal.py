@@ -27,7 +27,14 @@ def record(
 
 
 def refused(
-    unit: Unit, refusal: Refusal, *, now: int, kind: str, study: str | None = None, by: str | None = None
+    unit: Unit,
+    refusal: Refusal,
+    *,
+    now: int,
+    kind: str,
+    study: str | None = None,
+    by: str | None = None,
+    **values: str,
 ) -> Entry:
     """Stores a refusal so that it can be linked, shown and explained later."""
     entry = Entry(
@@ -37,7 +44,11 @@ def refused(
         study=study,
         by=by,
         values={
-            name: value if isinstance(value, int | str | bool) else str(value) for name, value in refusal.values.items()
+            **{
+                name: value if isinstance(value, int | str | bool) else str(value)
+                for name, value in refusal.values.items()
+            },
+            **values,
         },
         code=refusal.code,
         rule=_text(refusal.rule),

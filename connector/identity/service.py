@@ -49,6 +49,7 @@ def caller(request: Request) -> Caller:
     if scheme.lower() != "bearer" or not token or len(token) > 4096:
         raise Refusal("token-missing")
     found = verified(token, runtime.get(Members).tokens, runtime.did, runtime.now())
+    request.state.by = found.did
     if request.method in ("GET", "HEAD"):
         runtime.get(ReadOnce).check(found, runtime.now())
     return found

@@ -32,6 +32,7 @@ async def signed_in(request: Request, bearer: Credentials) -> Person:
             same_origin(request)
     if person is None:
         raise Refusal("not-signed-in")
+    request.state.by = person.id
     return person
 
 

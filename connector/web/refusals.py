@@ -40,7 +40,11 @@ def install(app: FastAPI, site: Site) -> None:
 
 
 def answer(
-    request: Request, refusal: Refusal, status: int | None = None, headers: Mapping[str, str] | None = None
+    request: Request,
+    refusal: Refusal,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    link: str | None = None,
 ) -> Response:
     """`refusal` as a page where a browser asks for one, else as JSON in the same words.
 
@@ -70,7 +74,10 @@ def as_json(refusal: Refusal, language: Language) -> dict[str, Any]:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)  # noqa: S101 - registered for nothing else
     retry = error.values.get("seconds")
-    return answer(request, error, headers={"Retry-After": str(retry)} if retry and error.status == 429 else None)
+    remember = getattr(request.app.state, "remember", None)
+    link = await remember(request, error) if remember else None
+    headers = {"Retry-After": str(retry)} if retry and error.status == 429 else None
+    return answer(request, error, headers=headers, link=link)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
