@@ -12,7 +12,9 @@ from typing import Any, Final
 from connector.evidence.model import Receipt
 from connector.identity.service import Members
 from vocab.errors import Refusal
-from vocab.records.envelope import canonical, commitment, digest, opened
+from vocab.records.envelope import canonical, commitment, digest
+from vocab.records.receipt import read as read_receipt
+from vocab.records.receipt import two_signed
 from vocab.tlog.policy import Policy, policy
 from vocab.tlog.proof import check_proof, proof
 
@@ -93,13 +95,12 @@ def held(file: EvidenceFile, trusted: Policy | None = None) -> list[Held]:
 
 def _held(file: EvidenceFile, one: dict[str, Any], trusted: Policy) -> Held:
     envelope = one["envelope"]
-    body = envelope.get("body")
-    if not isinstance(body, dict):
-        raise Refusal("envelope-invalid", why="shape")
-    parties = [did for did in (body.get("author"), body.get("counterparty")) if did is not None]
-    opened(envelope, str(body.get("type")), file.keys, *map(str, parties))
-    if commitment(one["salt"], file.payload) != body.get("payload"):
-        raise Refusal("payload-altered", needed=str(body.get("payload")), seen=digest(file.payload))
+    body = read_receipt(envelope, file.keys)
+    if not two_signed(envelope):
+        raise Refusal("signature-missing", by=body["counterparty"])
+    parties = [did for did in (body["author"], body["counterparty"]) if did is not None]
+    if commitment(one["salt"], file.payload) != body["payload"]:
+        raise Refusal("payload-altered", needed=body["payload"], seen=digest(file.payload))
     signed = check_proof(one["proof"], canonical(envelope), trusted)
     index, size = proof(one["proof"]).index, signed.checkpoint.size
-    return Held(str(body.get("id")), body["type"], tuple(parties), index, size, tuple(signed.cosigners))
+    return Held(body["id"], body["type"], tuple(parties), index, size, tuple(signed.cosigners))

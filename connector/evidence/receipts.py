@@ -20,13 +20,11 @@ from connector.kit import outbox
 from connector.kit.db import Unit
 from connector.kit.runtime import Runtime
 from vocab.errors import Refusal
-from vocab.records.envelope import canonical, commitment, countersigned, digest, opened, signed
-from vocab.tlog.tiles import LONGEST_ENTRY
+from vocab.records.envelope import canonical, commitment, countersigned, digest, signed
+from vocab.records.receipt import demand_short, read
 
 #: After this a receipt without its counter-signature is logged one-sided (ms).
 DEADLINE: Final = 24 * 3600 * 1000
-#: Room that a log entry must leave for the other party's signature: a DID of 200 characters, and the signature.
-COUNTERSIGNATURE: Final = 400
 
 #: Compares a peer's receipt with our own state. Raises `Refusal("receipt-disputed")` when it says otherwise.
 Check = Callable[[Unit, dict[str, Any], dict[str, Any]], None]
@@ -74,8 +72,7 @@ def author(
         "payload": commitment(salt, payload),
     }
     envelope = signed(body, runtime.did, runtime.keys.sign)
-    if (length := len(canonical(envelope)) + COUNTERSIGNATURE) > LONGEST_ENTRY:
-        raise Refusal("entry-too-long", needed=LONGEST_ENTRY, seen=length)
+    demand_short(envelope)
     receipt = Receipt(
         id=receipt_id,
         type=kind,
@@ -121,7 +118,7 @@ def checked(
     Raises `Refusal`: envelope-invalid, signature-invalid, signature-missing, and receipt-disputed (or what the room's
     own check raises) when it does not say what we know.
     """
-    body = _read(envelope, keys)
+    body = read(envelope, keys)
     kept = unit.session.get(Receipt, body["id"])
     if kept is not None:
         if digest(kept.envelope["body"]) != digest(body):
@@ -176,27 +173,3 @@ def proven(session: Session, kind: str, about: str) -> bool:
     """Whether both parties signed it and the log's proof is here: only then may it be leaned on."""
     receipt = find(session, kind, about)
     return receipt is not None and receipt.state == "complete" and receipt.proof is not None
-
-
-def _read(envelope: dict[str, Any], keys: Mapping[str, bytes]) -> dict[str, Any]:
-    """The body of a receipt that its author signed."""
-    body = envelope.get("body")
-    author_did = body.get("author") if isinstance(body, dict) else None
-    if not isinstance(body, dict) or not isinstance(author_did, str):
-        raise Refusal("envelope-invalid", why="author")
-    for name, kind in _BODY.items():
-        if name not in body or not isinstance(body[name], kind):
-            raise Refusal("envelope-invalid", why=name)
-    return opened(envelope, body["type"], keys, author_did)
-
-
-_BODY: Final[Mapping[str, Any]] = {
-    "type": str,
-    "id": str,
-    "study": str | None,
-    "about": str,
-    "counterparty": str | None,
-    "at": int,
-    "subject": dict,
-    "payload": str,
-}
