@@ -37,7 +37,7 @@ def iri(compact: str) -> str:
 
 
 def wire_iri(text: str) -> str:
-    """The absolute IRI of a word in a message: of our prefixes the DSP context defines `odrl` alone. Raises `Refusal`."""
+    """The absolute IRI of a word in a message, where the DSP context knows `odrl` alone of our prefixes. May refuse."""
     prefix, colon, _ = text.partition(":")
     if colon and prefix in PREFIXES and prefix != "odrl":
         raise Refusal("term-unknown", term=text)

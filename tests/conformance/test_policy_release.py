@@ -1,4 +1,4 @@
-"""The release in the wheel is what the real OPA makes of its sources: checked, formatted, tested, and equal to the byte."""
+"""The release in the wheel is what the real OPA makes of its sources: checked, formatted, tested, equal to the byte."""
 
 import os
 import shutil

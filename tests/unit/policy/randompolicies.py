@@ -1,4 +1,4 @@
-"""Seeded random inputs for the evaluator: known and unknown words, right and wrong types, every operator, nested logic."""
+"""Seeded random inputs for the evaluator: known and unknown words, right and wrong types, operators, logic."""
 
 import random
 from typing import Any
@@ -14,7 +14,7 @@ TARGETS = ["urn:d1", "urn:d2", None]
 
 
 def document(rng: random.Random) -> dict[str, Any]:
-    """One input of the evaluator. Mostly the policy is about this party and dataset, so that its clauses come to bear."""
+    """One input of the evaluator. Mostly the policy is about this party and dataset, so that clauses come to bear."""
     gate = rng.choice([gate.value for gate in Gate])
     stage = rng.choice([*ORDER, "nowhere", None])
     policy = _policy(rng) if rng.random() < 0.98 else None

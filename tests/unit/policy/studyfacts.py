@@ -1,4 +1,4 @@
-"""Study S1 as the gates see it when everything is in order (`policies/cases/study.yaml`); a test changes one fact at a time."""
+"""Study S1 as the gates see it when all is in order (`policies/cases/study.yaml`); tests change one fact at a time."""
 
 import copy
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""The host of the compiled release: what goes wrong inside is a failure here and a no above, and the next call works."""
+"""The host of the compiled release: what goes wrong inside is a failure here, a no above, and the next call works."""
 
 import contextlib
 import threading

@@ -1,6 +1,7 @@
 """Policies are read once, wholly or not at all."""
 
 import copy
+import functools
 import json
 
 import pytest
@@ -260,26 +261,32 @@ def test_the_studys_offer_can_be_satisfied():
     assert problems(AGREED, NOW) == []
 
 
+def about(operand):
+    return functools.partial(clause, operand)
+
+
+disease, date, spatial, irb = map(about, (terms.DISEASE, terms.DATE_TIME, terms.SPATIAL, terms.IRB_DECISION))
+
+
 @pytest.mark.parametrize(
-    ("constraints", "parts", "path"),
+    ("constraints", "path"),
     [
-        ([clause(terms.DISEASE, "isA", terms.kcd("E10-E14")), clause(terms.DISEASE, "isA", terms.kcd("I44-I49"))], {}, "permission-1.disease"),
-        ([clause(terms.DISEASE, "isA", terms.kcd("E11")), clause(terms.DISEASE, "isNoneOf", [terms.kcd("E10-E14")])], {}, "permission-1.disease"),
-        ([clause(terms.DATE_TIME, "lt", "2026-08-31T23:59:59Z")], {}, "permission-1.dateTime"),
-        ([clause(terms.DATE_TIME, "lt", "2026-09-01T00:00:00Z")], {}, "permission-1.dateTime"),
-        ([clause(terms.DATE_TIME, "gt", "2028-01-01T00:00:00Z"), clause(terms.DATE_TIME, "lt", "2027-01-01T00:00:00Z")], {}, "permission-1.dateTime"),
-        ([clause(terms.JOB_COUNT, "lteq", "0")], {}, "permission-1.jobCount"),
-        ([clause(terms.ELAPSED_TIME, "lt", "PT0S")], {}, "permission-1.elapsedTime"),
-        ([clause(terms.SPATIAL, "eq", "KR"), clause(terms.SPATIAL, "eq", "JP")], {}, "permission-1.spatial"),
-        ([clause(terms.IRB_DECISION, "eq", "approved"), clause(terms.IRB_DECISION, "eq", "exempt")], {}, "permission-1.irbDecision"),
-        ([{"and": [clause(terms.SPATIAL, "eq", "KR"), clause(terms.SPATIAL, "eq", "JP")]}], {}, "permission-1.spatial"),
-        ([{"xone": [K, K]}], {}, "permission-1.kAnonymity"),
-        ([K], {"prohibition": [{"action": "use"}]}, "permission-1"),
+        ([disease("isA", terms.kcd("E10-E14")), disease("isA", terms.kcd("I44-I49"))], "disease"),
+        ([disease("isA", terms.kcd("E11")), disease("isNoneOf", [terms.kcd("E10-E14")])], "disease"),
+        ([date("lt", "2026-08-31T23:59:59Z")], "dateTime"),
+        ([date("lt", "2026-09-01T00:00:00Z")], "dateTime"),
+        ([date("gt", "2028-01-01T00:00:00Z"), date("lt", "2027-01-01T00:00:00Z")], "dateTime"),
+        ([clause(terms.JOB_COUNT, "lteq", "0")], "jobCount"),
+        ([clause(terms.ELAPSED_TIME, "lt", "PT0S")], "elapsedTime"),
+        ([spatial("eq", "KR"), spatial("eq", "JP")], "spatial"),
+        ([irb("eq", "approved"), irb("eq", "exempt")], "irbDecision"),
+        ([{"and": [spatial("eq", "KR"), spatial("eq", "JP")]}], "spatial"),
+        ([{"xone": [K, K]}], "kAnonymity"),
     ],
-)  # fmt: skip
-def test_an_offer_that_no_one_could_satisfy_is_named(constraints, parts, path):
-    policy = normalise(offer(*constraints, **parts))
-    assert [problem.path for problem in problems(policy, NOW)] == [path]
+)
+def test_an_offer_that_no_one_could_satisfy_is_named(constraints, path):
+    policy = normalise(offer(*constraints))
+    assert [problem.path for problem in problems(policy, NOW)] == [f"permission-1.{path}"]
     with pytest.raises(Refusal) as refused:
         demand(policy, NOW)
     assert refused.value.code == "offer-unsatisfiable"
@@ -297,6 +304,11 @@ def test_an_offer_that_no_one_could_satisfy_is_named(constraints, parts, path):
 )
 def test_an_offer_that_someone_could_satisfy_is_let_through(constraints):
     assert problems(normalise(offer(*constraints)), NOW) == []
+
+
+def test_a_permission_that_a_prohibition_takes_back_is_named():
+    policy = normalise(offer(K, prohibition=[{"action": "use"}]))
+    assert [problem.why for problem in problems(policy, NOW)] == ["prohibition-1 prohibits use"]
 
 
 def test_an_offer_with_prohibitions_alone_permits_nothing():
