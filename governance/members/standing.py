@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from sqlmodel import Session, col, select
 
 from connector.evidence import journal
+from connector.evidence.witness import key_of
 from connector.kit import outbox
 from connector.kit.db import Unit
 from connector.kit.runtime import Runtime
@@ -26,11 +27,13 @@ LogInfo = Callable[[Session], dict[str, str]]
 
 
 class Announced:
-    """What other rooms of the operator put into the standing list."""
+    """What other rooms of the operator put into the standing list, and who among them hears of a new one."""
 
     def __init__(self, runtime: Runtime) -> None:
         ours = _log_of_our_keys(runtime)
         self.log: LogInfo = lambda _: ours
+        #: Run in the unit that signs a list.
+        self.on_list: list[Callable[[Unit], None]] = []
 
 
 def host(did: str) -> str:
@@ -39,8 +42,8 @@ def host(did: str) -> str:
 
 
 def witness_vkey(did: str, key: bytes) -> str:
-    """The vkey of a member's witness: its host and `/w`, a timestamped Ed25519 cosigner."""
-    return str(Key(f"{host(did)}/w", Algorithm.COSIGNATURE_ED25519, key))
+    """The vkey of a member's witness."""
+    return str(key_of(did, key))
 
 
 def release_of(runtime: Runtime) -> str:
@@ -76,6 +79,8 @@ def restate(unit: Unit, runtime: Runtime, why: str) -> Envelope:
             outbox.promise(unit, f"standing {member.did}", "standing", payload, now=now, deadline_at=now + VALID)
     outbox.promise(unit, "standing-renew", "standing-renew", {"seq": seq}, now=now, due_at=now + RENEW)
     journal.record(unit, "standing-signed", now=now, seq=seq, why=why)
+    for call in runtime.get(Announced).on_list:
+        call(unit)
     session.flush()
     return envelope
 
