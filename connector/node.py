@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 
 import uvicorn
 from connector.evidence.receipts import Receipts
+from connector.evidence.refusals import remember
 from connector.identity.service import Members, ReadOnce
 from connector.kit.clock import SystemClock
 from connector.kit.db import Store
@@ -108,6 +109,7 @@ def build(settings: Settings, *, clock: Clock | None = None, peer: Peer | None =
         title=f"Dure {settings.name}", version="0.1.0", max_body_size=MOST_BYTES, docs_url=None, redoc_url=None
     )
     app.state.runtime = runtime
+    app.state.remember = remember
     chosen = roles(settings)
     for role in chosen:
         store.create(role.metadata)

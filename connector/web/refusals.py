@@ -44,6 +44,7 @@ def answer(
     refusal: Refusal,
     status: int | None = None,
     headers: Mapping[str, str] | None = None,
+    *,
     link: str | None = None,
 ) -> Response:
     """`refusal` as a page where a browser asks for one, else as JSON in the same words.
@@ -53,7 +54,8 @@ def answer(
     status = status or refusal.status
     if not _browser(request):
         again = {"HX-Refresh": "true"} if "hx-request" in request.headers else {}
-        return JSONResponse(as_json(refusal, language_of(request)), status, headers={**again, **(headers or {})})
+        said = as_json(refusal, language_of(request)) | ({"link": link} if link else {})
+        return JSONResponse(said, status, headers={**again, **(headers or {})})
     if refusal.code == "not-signed-in" and request.method == "GET":
         there = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
         return RedirectResponse(f"/login?{urlencode({'next': there})}", 303, headers=dict(HEADERS))
