@@ -1,0 +1,174 @@
+"""The negotiation room's door for other rooms: agreements and their facts, and what this room performs."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from sqlmodel import Session, select
+
+from connector.evidence.service import Receipts, proven
+from connector.identity.service import spend
+from connector.identity.tokens import Caller
+from connector.kit.db import Unit
+from connector.kit.outbox import Handler, Performed, Promise
+from connector.kit.runtime import Runtime
+from connector.negotiation import core, delivery
+from connector.negotiation.consumer import start
+from connector.negotiation.model import Agreement, Negotiation
+from connector.negotiation.provider import subject
+from connector.negotiation.states import TERMINAL, Message, Side
+from vocab.errors import Refusal
+from vocab.messages import problems
+from vocab.messages.negotiation import Termination
+
+__all__ = [
+    "agreement",
+    "agreement_facts",
+    "agreements",
+    "install",
+    "negotiations",
+    "receive_termination",
+    "start",
+    "stop",
+]
+
+Json = dict[str, Any]
+
+
+def agreement(session: Session, agreement_id: str) -> Agreement:
+    """The agreement with this id. Raises `Refusal("no-agreement")`."""
+    row = session.get(Agreement, agreement_id)
+    if row is None:
+        raise Refusal("no-agreement", rule="agreement.id", seen=agreement_id)
+    return row
+
+
+def agreements(session: Session, study: str | None = None, *, after: str = "", limit: int = 100) -> list[Agreement]:
+    """The agreements kept here, by id; of one study, or all."""
+    query = select(Agreement).where(Agreement.id > after).order_by(Agreement.id).limit(limit)
+    return list(session.exec(query if study is None else query.where(Agreement.study == study)))
+
+
+def negotiations(session: Session, study: str | None = None, *, after: str = "", limit: int = 100) -> list[Negotiation]:
+    """The negotiations kept here, by id; of one study, or all."""
+    query = select(Negotiation).where(Negotiation.id > after).order_by(Negotiation.id).limit(limit)
+    return list(session.exec(query if study is None else query.where(Negotiation.study == study)))
+
+
+def agreement_facts(session: Session, agreement_id: str) -> Json | None:
+    """What the gates are told of an agreement; None when there is none. Use waits for `receipt_complete`."""
+    row = session.get(Agreement, agreement_id)
+    if row is None:
+        return None
+    return {
+        "id": row.id,
+        "provider": row.provider,
+        "consumer": row.consumer,
+        "dataset": row.dataset,
+        "study": row.study,
+        "state": row.state,
+        "receipt_complete": proven(session, "agreement", row.id),
+        "snapshot": row.snapshot,
+        "permit": row.permit,
+        "until": row.until,
+    }
+
+
+async def receive_termination(runtime: Runtime, by: Caller, pid: str, message: Termination) -> None:
+    """The peer ends it, with its reason."""
+    said = problems.said(message.body)
+
+    def take(unit: Unit) -> None:
+        spend(unit, by, runtime.now())
+        row = core.addressed(unit.session, pid, by.did, message)
+        if core.repeated(unit.session, by.did, message):
+            return
+        core.received(unit, row, Message.TERMINATION, message, runtime.now())
+        core.ended(unit, runtime, row, said.refusal())
+
+    await runtime.store.run(take)
+
+
+async def stop(runtime: Runtime, pid: str, person: str) -> Negotiation:
+    """One of our people ends a negotiation. Raises `Refusal("not-found" | "transition-refused")`."""
+
+    def end(unit: Unit) -> Negotiation:
+        row = unit.session.get(Negotiation, pid)
+        if row is None:
+            raise Refusal("not-found", what=pid)
+        core.terminate(unit, runtime, row, Refusal("ended-by-person", person=person))
+        return row
+
+    return await runtime.store.run(end)
+
+
+async def _deliver(runtime: Runtime, row: Promise) -> Performed:
+    """Performs `negotiation-message`. A first request that was ended before it left is not sent."""
+    pid = row.payload["negotiation"]
+    kept = await runtime.store.read(lambda session: session.get(Negotiation, pid))
+    if kept is None or (row.payload["process"] is None and kept.state in TERMINAL):
+        return None
+    answer = await delivery.deliver(runtime, row)
+    theirs = answer.body.get("providerPid") if answer and isinstance(answer.body, dict) else None
+    if kept.side != Side.CONSUMER or kept.provider_pid is not None or not isinstance(theirs, str):
+        return None
+
+    def learned(unit: Unit) -> None:
+        current = unit.session.get(Negotiation, pid)
+        if current is not None and current.provider_pid is None:
+            current.provider_pid = theirs
+
+    return learned
+
+
+def _given_up(runtime: Runtime, unit: Unit, row: Promise, refusal: Refusal) -> None:
+    """The peer refused, or could not be reached in time: the negotiation is over, if it was not already."""
+    current = unit.session.get(Negotiation, row.payload["negotiation"])
+    if current is None or current.state in TERMINAL:
+        return
+    current.state = "TERMINATED"
+    current.version, current.changed_at = current.version + 1, runtime.now()
+    core.ended(unit, runtime, current, refusal)
+
+
+async def _stop(runtime: Runtime, row: Promise) -> Performed:
+    """Performs `stop:agreement`: the right that it leaned on has ended."""
+    refusal = Refusal("right-ended", why=row.payload["why"])
+
+    def end(unit: Unit) -> None:
+        kept = unit.session.get(Agreement, row.payload["id"])
+        if kept is None or kept.state not in core.IN_FORCE:
+            return
+        negotiation = unit.session.get(Negotiation, kept.negotiation)
+        if negotiation is not None and negotiation.state not in TERMINAL:
+            core.terminate(unit, runtime, negotiation, refusal)
+        kept.state = "ENDED"
+
+    return end
+
+
+def _check(unit: Unit, body: Json, _payload: Json) -> None:
+    """The provider's receipt says what we agreed. From it we learn the snapshot: its digest stands in no policy."""
+    said = body.get("subject")
+    given: Json = said if isinstance(said, dict) else {}
+    row = unit.session.get(Agreement, str(body.get("about")))
+    if row is None or row.side != Side.CONSUMER or row.state not in core.IN_FORCE or row.provider != body.get("author"):
+        raise Refusal(
+            "receipt-disputed", what="agreement", needed="an agreement of ours in force", seen=body.get("about")
+        )
+    snapshot, patients = given.get("snapshot"), given.get("patients")
+    if not isinstance(snapshot, str) or not isinstance(patients, int) or isinstance(patients, bool):
+        raise Refusal("receipt-disputed", what="snapshot", seen=str(snapshot)[:100])
+    ours = {**subject(row, patients), "snapshot": snapshot}
+    for name in sorted(ours.keys() | given.keys()):
+        if ours.get(name) != given.get(name):
+            raise Refusal("receipt-disputed", what=name, needed=ours.get(name), seen=given.get(name))
+    row.snapshot = snapshot
+
+
+def install(runtime: Runtime) -> None:
+    """Registers what this room performs and checks."""
+    given_up: Callable[[Unit, Promise, Refusal], None] = partial(_given_up, runtime)
+    runtime.outbox.handlers[delivery.EFFECT] = Handler(partial(_deliver, runtime), given_up)
+    runtime.outbox.handlers["stop:agreement"] = Handler(partial(_stop, runtime))
+    runtime.get(Receipts).checks["agreement"] = _check
