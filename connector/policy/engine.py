@@ -6,6 +6,7 @@ away. What goes wrong raises `EngineFailed`; the caller turns that into a no.
 
 import threading
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -33,14 +34,11 @@ class WasmEngine:
 
     def __init__(self, module: bytes, data: Mapping[str, Any], *, fuel: int = FUEL, memory: int = MEMORY) -> None:
         """Raises `EngineFailed` when the module is not OPA's, or needs a built-in that the module does not contain."""
-        config = wasmtime.Config()
-        config.consume_fuel = True
         self._fuel, self._memory, self._data = fuel, memory, orjson.dumps(data)
         self._idle: list[_Store] = []
         self._lock = threading.Lock()
         try:
-            self._engine = wasmtime.Engine(config)
-            self._module = wasmtime.Module(self._engine, module)
+            self._engine, self._module = _compiled(module)
         except _FAULTS as error:
             raise EngineFailed("not a module") from error
         first = self._fresh()
@@ -71,6 +69,15 @@ class WasmEngine:
             return _Store(self._engine, self._module, self._data, self._fuel, self._memory)
         except (*_FAULTS, _Aborted, KeyError, TypeError, ValueError) as error:
             raise EngineFailed(_cause(error)) from error
+
+
+@lru_cache(maxsize=4)
+def _compiled(module: bytes) -> tuple[wasmtime.Engine, wasmtime.Module]:
+    """Compiling takes longer than a thousand decisions, and the nodes of one process run the same release."""
+    config = wasmtime.Config()
+    config.consume_fuel = True
+    engine = wasmtime.Engine(config)
+    return engine, wasmtime.Module(engine, module)
 
 
 class _Store:
