@@ -15,6 +15,7 @@ from connector.rights.grants import Ended, Thing
 from connector.rights.model import DelegationRow, PermitRow, StandingRow, VetoRow
 from connector.rights.standing import Standing, read
 from vocab.errors import Refusal
+from vocab.records.application import LONGEST
 from vocab.records.decision import recounted
 from vocab.records.envelope import digest, opened
 from vocab.records.permit import Permit, verified
@@ -110,6 +111,7 @@ async def accept_permit(runtime: Runtime, jws: str, decision: dict[str, Any]) ->
             now=now,
             study=permit.study,
             due_at=max(permit.until, now),
+            deadline_at=permit.until + LONGEST,  # however long this node was away, the end is not forgotten
         )
         for call in rights.on_permit:
             call(unit, row)

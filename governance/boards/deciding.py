@@ -27,7 +27,7 @@ from vocab.records.permit import Permit
 async def decide(runtime: Runtime, person: Person, application: str) -> DecisionRow:
     """The chair closes the deliberation; the numbers decide. An approval becomes a permit in the same unit.
 
-    Raises `not-in-deliberation`, `duty-missing`, `board-incomplete`, `quorum-missing`; for an approval also `veto`
+    Raises `not-in-deliberation`, `duty-missing`, `board-incomplete`, `board-quorum-missing`; for an approval also `veto`
     (when no dataset is left), `not-delegated`, `irb-expired`, `provider-unknown`, `zone-unknown`.
     """
     standing, now = runtime.get(Rights).demand(), runtime.now()

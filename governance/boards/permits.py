@@ -20,7 +20,7 @@ from governance.boards.states import Command, PermitState, permit_after
 from governance.members.model import MemberRow
 from governance.members.service import set_permit
 from vocab.errors import Refusal
-from vocab.records.application import Application
+from vocab.records.application import LONGEST, Application
 from vocab.records.permit import Covered, Permit, Sign, issued
 
 
@@ -91,7 +91,14 @@ def issue(unit: Unit, runtime: Runtime, permit: Permit) -> PermitIssued:
         outbox.promise(unit, f"permit {permit.id} {did}", "permit", payload, now=now, study=permit.study)
     payload = {"permit": permit.id}
     outbox.promise(
-        unit, f"lapse {permit.id}", "board-permit-lapses", payload, now=now, study=permit.study, due_at=permit.until
+        unit,
+        f"lapse {permit.id}",
+        "board-permit-lapses",
+        payload,
+        now=now,
+        study=permit.study,
+        due_at=permit.until,
+        deadline_at=permit.until + LONGEST,
     )
     journal.record(unit, "permit-issued", now=now, study=permit.study, permit=permit.id, until=permit.until)
     return row

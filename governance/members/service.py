@@ -15,7 +15,7 @@ from connector.kit.runtime import Runtime
 from connector.rights.relay import relayed
 from connector.rights.service import accept_standing
 from governance.members.model import MemberRow, PermitState, ReviewerRow
-from governance.members.standing import Announced, in_force, newest, release_of, restate, witness_vkey
+from governance.members.standing import RENEW, Announced, in_force, newest, release_of, restate, witness_vkey
 from governance.members.states import Command, State, after
 from vocab.errors import Refusal
 
@@ -138,8 +138,7 @@ async def _ourselves(runtime: Runtime) -> None:
 
     def enter(unit: Unit) -> None:
         if unit.session.get(MemberRow, runtime.did) is not None:
-            if in_force(unit.session).envelope["body"]["release"] != release_of(runtime):
-                restate(unit, runtime, "policy release")
+            _restate_if_needed(unit, runtime)
             return
         organisation = runtime.settings.organisation
         row = MemberRow(
@@ -161,6 +160,15 @@ async def _ourselves(runtime: Runtime) -> None:
 
     await runtime.store.run(enter)
     await take_effect(runtime)
+
+
+def _restate_if_needed(unit: Unit, runtime: Runtime) -> None:
+    """After a long stop the renewal may have been given up, and this program may bring another policy release."""
+    last = in_force(unit.session)
+    if last.envelope["body"]["release"] != release_of(runtime):
+        restate(unit, runtime, "policy release")
+    elif last.at + RENEW <= runtime.now():
+        restate(unit, runtime, "renewal")
 
 
 def _enter(row: MemberRow, keys: Mapping[str, bytes], now: int) -> None:
