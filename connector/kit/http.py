@@ -6,7 +6,8 @@ import asyncio
 import ipaddress
 import json as json_module
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -18,6 +19,8 @@ from vocab.errors import Refusal
 MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_DEPTH: Final = 64
 SECONDS: Final = 20.0
+#: How much of a file is read and sent at once.
+PIECE: Final = 1 << 20
 
 
 class Http:
@@ -43,10 +46,25 @@ class Http:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One exchange. Raises `Refusal("address-forbidden")` before anything is sent, `Unreachable` after."""
-        target, extensions, host = await self._pinned(url)
-        head = {"host": host, **(headers or {})}
+        head = dict(headers or {})
         if json is not None:
             content, head["content-type"] = json_module.dumps(json, ensure_ascii=False).encode(), "application/json"
+        return await self._exchange(method, url, content, head)
+
+    async def send_file(self, method: str, url: str, path: Path, headers: Mapping[str, str] | None = None) -> Answer:
+        """The same with the bytes of `path` as body, in pieces."""
+        head = {
+            "content-type": "application/octet-stream",
+            "content-length": str(path.stat().st_size),
+            **(headers or {}),
+        }
+        return await self._exchange(method, url, _pieces(path), head)
+
+    async def _exchange(
+        self, method: str, url: str, content: bytes | AsyncIterator[bytes] | None, headers: Mapping[str, str]
+    ) -> Answer:
+        target, extensions, host = await self._pinned(url)
+        head = {"host": host, **headers}
         request = self._client.build_request(method, target, content=content, headers=head, extensions=extensions)
         try:
             response = await self._client.send(request, stream=True)
@@ -83,6 +101,13 @@ class Http:
         address = next((one for one in addresses if one.version == 4), addresses[0])
         host = parsed.netloc.decode()
         return parsed.copy_with(host=str(address)), {"sni_hostname": parsed.host}, host
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    """The bytes of `path`, read off the event loop."""
+    with await asyncio.to_thread(path.open, "rb") as file:
+        while piece := await asyncio.to_thread(file.read, PIECE):
+            yield piece
 
 
 async def _capped(response: httpx.Response, url: str) -> bytes:

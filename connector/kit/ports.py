@@ -3,6 +3,7 @@ implementation each (`db`, the file system); the launcher's port stands with the
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -45,6 +46,10 @@ class Peer(Protocol):
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One guarded exchange. Raises `Unreachable` when no usable answer came."""
+        ...
+
+    async def send_file(self, method: str, url: str, path: Path, headers: Mapping[str, str] | None = None) -> Answer:
+        """The same with the bytes of `path` as body, in pieces of 1 MiB: it may be larger than memory."""
         ...
 
 
