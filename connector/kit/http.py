@@ -53,11 +53,8 @@ class Http:
 
     async def send_file(self, method: str, url: str, path: Path, headers: Mapping[str, str] | None = None) -> Answer:
         """The same with the bytes of `path` as body, in pieces."""
-        head = {
-            "content-type": "application/octet-stream",
-            "content-length": str(path.stat().st_size),
-            **(headers or {}),
-        }
+        size = (await asyncio.to_thread(path.stat)).st_size
+        head = {"content-type": "application/octet-stream", "content-length": str(size), **(headers or {})}
         return await self._exchange(method, url, _pieces(path), head)
 
     async def _exchange(
@@ -124,7 +121,7 @@ def answered(url: str, status: int, content_type: str, body: bytes) -> Answer:
     if status >= 500 or status == 429:
         raise Unreachable(url, f"status {status}")
     text = body.decode("utf-8", errors="replace")
-    if content_type.split(";")[0].strip() not in ("application/json", "application/ld+json") or not body:
+    if content_type.partition(";")[0].strip() not in ("application/json", "application/ld+json") or not body:
         return Answer(status, None, text)
     try:
         value = json_module.loads(body)
