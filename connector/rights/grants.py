@@ -192,7 +192,8 @@ async def stop(runtime: Runtime, row: Promise) -> Performed:
 def _facts_now(row: Grant, ended: Ended, session: Session, standing: Standing, ours: str, now: int) -> dict[str, Any]:
     """The facts of the granting gate, with what may have changed since read anew."""
     known: dict[str, Any] = dict(row.leans.get("facts", {}))
-    did = (known.get("party") or {}).get("did")
+    # Each party must be in force, not only the one that asked: about a member that fell out, the gate is asked itself.
+    did = ended.member or (known.get("party") or {}).get("did")
     if did is not None:
         known["party"] = facts.party(standing, did)
     known["standing"] = facts.standing(standing, now)

@@ -37,6 +37,7 @@ async def space(tmp_path: Path) -> AsyncIterator[Space]:
     yield found
     for node in found.nodes.values():
         await node.runtime.outbox.stop()
+    for node in found.nodes.values():
         await asyncio.to_thread(node.runtime.store.close)
 
 
