@@ -4,7 +4,8 @@ from typing import Final
 
 from connector.kit.role import Role
 from governance.boards.api import room as boards
+from governance.log.api import room as log
 from governance.members.api import room as members
 from governance.tables import GovernanceTable
 
-authority: Final = Role("authority", GovernanceTable.metadata, "governance.migrations", (members, boards))
+authority: Final = Role("authority", GovernanceTable.metadata, "governance.migrations", (members, log, boards))

@@ -38,7 +38,6 @@ __all__ = [
 
 def install(runtime: Runtime) -> None:
     """Registers how receipts reach the other party and the log, and who is woken by a commit."""
-    runtime.add(Receipts())
     runtime.add(Commits(runtime.store))
     handlers = runtime.outbox.handlers
     handlers["receipt"] = Handler(partial(delivery.deliver, runtime), partial(delivery.one_sided, runtime))
