@@ -5,6 +5,7 @@ The operator also has the log's Ed25519 key.
 """
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,7 @@ class Keys:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._loaded: dict[str, _Private] = {}
+        self._making = threading.Lock()
 
     @property
     def token(self) -> EllipticCurvePrivateKey:
@@ -72,7 +74,9 @@ class Keys:
 
     def _key(self, name: str) -> _Private:
         if name not in self._loaded:
-            self._loaded[name] = self._read(name) or self._write(name, KINDS[name]())
+            with self._making:  # two threads that ask at once must get one key
+                if name not in self._loaded:
+                    self._loaded[name] = self._read(name) or self._write(name, KINDS[name]())
         return self._loaded[name]
 
     def _read(self, name: str) -> _Private | None:
