@@ -16,8 +16,13 @@ SEATS: Final = (
     ("member-3", "보건정보원", False),
     ("member-4", "프리딕트", False),
 )
-#: Reviewers of what leaves the zone; the second works for the company, so that its refusal can be shown.
-REVIEWERS: Final = (("reviewer-1", "보건정보원"), ("reviewer-2", "프리딕트"))
+#: Reviewers of what leaves the zone. Two of them work for the applicant, one is the requester: their no is shown.
+REVIEWERS: Final = (
+    ("reviewer-1", "보건정보원"),
+    ("reviewer-2", "대한의료정보학회"),
+    ("reviewer-3", "프리딕트"),
+    ("pi", "프리딕트"),
+)
 
 
 async def join(space: Space, hands: Hands, names: Iterable[str]) -> None:

@@ -104,6 +104,8 @@ PLANS: Final = (
             ("operator", "성이룸", ("operator",)),
             ("reviewer-1", "표은결", ("reviewer",)),
             ("reviewer-2", "남바다", ("reviewer",)),
+            ("reviewer-3", "변가온", ("reviewer",)),
+            ("pi", "정하늘", ("reviewer",)),
         ),
         {"roles": ["zone"], "purposes": [], "diseases": [], "place": "P01", "country": "KR"},
     ),
