@@ -27,8 +27,8 @@ from vocab.records.permit import Permit
 async def decide(runtime: Runtime, person: Person, application: str) -> DecisionRow:
     """The chair closes the deliberation; the numbers decide. An approval becomes a permit in the same unit.
 
-    Raises `not-in-deliberation`, `duty-missing`, `board-incomplete`, `board-quorum-missing`; for an approval also `veto`
-    (when no dataset is left), `not-delegated`, `irb-expired`, `provider-unknown`, `zone-unknown`.
+    Raises `not-in-deliberation`, `duty-missing`, `board-incomplete`, `board-quorum-missing`; for an approval also
+    `veto` (when no dataset is left), `not-delegated`, `irb-expired`, `provider-unknown`, `zone-unknown`.
     """
     standing, now = runtime.get(Rights).demand(), runtime.now()
 
@@ -128,6 +128,7 @@ def _decided(
         "datasets": covered,
         "from": permit.begins if permit else None,
         "until": permit.until if permit else None,
+        "outcome_reward": permit.outcome_reward if permit else None,
     }
     author(unit, runtime, "decision", about=row.id, subject=subject, payload=body, counterparty=None, study=row.id)
     if permit is not None:
