@@ -104,12 +104,13 @@ def facts(study: str, operator: str, entries: Iterable[Logged], keys: Mapping[st
     money-not-integer, and what `vocab.records.receipt.read` raises.
     """
     bodies = []
-    for entry in sorted(entries, key=lambda one: one.index):
+    for entry in entries:
         index, body = entry.index, read(entry.envelope, keys)
         if type(index) is not int or not 0 <= index < size:
             raise Refusal("not-in-the-log", needed=f"< {size}", seen=index, receipt=body["id"])
         if body["study"] == study:
             bodies.append((Source(body["id"], index), body, two_signed(entry.envelope)))
+    bodies.sort(key=lambda one: one[0].index)
     decisions = (_approved(source, body, operator) for source, body, _ in bodies)
     approved = next((decision for decision in decisions if decision), None)
     if approved is None:
