@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from connector.web.timeline import Figure, Outcome, Table
+from connector.web.cells import Outcome
+from connector.web.timeline import Figure, Panel, Table
 from vocab.words.values import At, AtSecond, Said, Value
 
 Choice = Literal["yes", "no", "abstain"]
@@ -33,7 +34,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class BoardCase:
-    """A case before the board. `vote_url` is given to members who may vote now, and to nobody else."""
+    """A case before the board. `vote_url` is given to members who may vote now, and to nobody else;
+    `more`: what else this person can do, and what came of the case."""
 
     title: Value
     case: str
@@ -47,6 +49,7 @@ class BoardCase:
     arithmetic: tuple[Line, ...]
     vote_url: str | None = None
     why_no_vote: Said | None = None
+    more: tuple[Panel, ...] = ()
 
     @property
     def now(self) -> AtSecond:

@@ -1,8 +1,9 @@
-"""The first page after signing in: what waits for me, and the studies of this house."""
+"""The first page after signing in: what waits for me, the studies of this house, what it waits for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from connector.web.timeline import Outcome
+from connector.web.cells import Outcome
+from connector.web.timeline import Waiting
 from vocab.words.values import At, AtSecond, Said, Value
 
 
@@ -29,11 +30,12 @@ class StudyLine:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Both lists; either may be empty, and then the page says so."""
+    """The lists; any may be empty, and then the page says so. `waits`: what this node still has to bring to others."""
 
     now_ms: int
     todos: tuple[Todo, ...]
     studies: tuple[StudyLine, ...]
+    waits: Waiting = field(default_factory=lambda: Waiting(()))
 
     @property
     def now(self) -> AtSecond:

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from connector.web import assets
 from connector.web.access import visitor
+from connector.web.cells import Badge, Link
 from connector.web.site import Site, site_of
 from vocab.errors import LANGUAGES, Language, Refusal, Rendered, sentence
 from vocab.words import formats, known, text, word
@@ -104,7 +105,7 @@ def _shared(request: Request, language: Language) -> dict[str, Any]:
         "site": site,
         "site_name": site.name(language),
         "person": person,
-        "menu": [item for item in site.menu if person and (not item.duties or duties & item.duties)],
+        "menu": [item for item in (*site.menu, *site.items) if person and (not item.duties or duties & item.duties)],
         "here": request.url.path,
         "languages": [(tag, f"{url.path}?{url.query}") for tag, url in others],
     }
@@ -139,7 +140,13 @@ def _word(language: Language, key: str, /, **values: object) -> str:
 
 
 def _show(language: Language, value: object) -> Markup:
-    """A value as HTML: times carry their exact moment for machines."""
+    """A value as HTML: times carry their exact moment for machines, links lead to pages of this node only."""
+    if isinstance(value, Link):
+        return Markup('<a href="{}">{}</a>').format(value.url, _show(language, value.label))
+    if isinstance(value, Badge):
+        return Markup('<span class="outcome {}">{}</span>').format(value.outcome, _show(language, value.said))
+    if isinstance(value, tuple) and any(isinstance(one, (Link, Badge)) for one in value):
+        return Markup(" · ").join(_show(language, one) for one in value)
     shown = escape(text(value, language))
     if isinstance(value, (At, AtSecond, Day)):
         return Markup('<time datetime="{}">{}</time>').format(formats.machine(value), shown)

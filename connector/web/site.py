@@ -1,6 +1,6 @@
 """What all pages of one node share: whose node it is, its people, its menu, where its templates lie."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The node as its pages know it. `templates` are the folders that the roles' own pages bring along."""
+    """The node as its pages know it. `templates` are the folders that the roles' own pages bring along.
+
+    Rooms with pages add their lines to `items` when they are installed, in the order of the menu.
+    """
 
     node: str
     ko: str
@@ -34,6 +37,7 @@ class Site:
     sessions: Sessions
     menu: tuple[Item, ...] = ()
     templates: tuple[Path, ...] = ()
+    items: list[Item] = field(default_factory=list)
 
     def name(self, language: Language) -> str:
         """The organisation's name."""

@@ -6,11 +6,12 @@ here and one file `templates/panels/<kind>.html`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, TypeAlias
 
+from connector.web.cells import Cell, Outcome
+from connector.web.forms import Form
+from connector.web.policies import Policy
 from vocab.words.values import At, AtSecond, Lasting, Said, Share, Value
-
-Outcome = Literal["done", "refused", "waiting", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Event:
     needed: object = None
     seen: object = None
     link: str | None = None
+    by: Value = None
 
     @property
     def at(self) -> AtSecond:
@@ -39,7 +41,7 @@ class Figure:
     """A label and its value."""
 
     label_key: str
-    value: Value
+    value: Cell
     note: Value = None
 
 
@@ -58,7 +60,7 @@ class Table:
     kind: ClassVar[str] = "table"
     caption: Value
     headers: tuple[str, ...]
-    rows: tuple[tuple[Value, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -177,7 +179,7 @@ class Waits:
     """Something that is not done yet: on whom it waits, and since when."""
 
     what: Value
-    whom: str
+    whom: Value
     since: At
     attempts: int = 0
     why: str | None = None
@@ -204,7 +206,9 @@ class Action:
     danger: bool = True
 
 
-Data: TypeAlias = Figures | Table | Lattice | BeforeAfter | Flow | Certificate | Card | Refusals | Waiting | Action
+Data: TypeAlias = (
+    Figures | Table | Lattice | BeforeAfter | Flow | Certificate | Card | Refusals | Waiting | Action | Form | Policy
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +238,7 @@ class Timeline:
     panels: tuple[Panel, ...] = ()
     events: tuple[Event, ...] | None = None
     events_url: str | None = None
+    older_url: str | None = None
 
     @property
     def now(self) -> AtSecond:
@@ -248,5 +253,5 @@ def clock(label_key: str, ends_ms: int, now_ms: int) -> Figure:
     return Figure(label_key, At(ends_ms), note)
 
 
-def _number(cell: Value) -> bool:
+def _number(cell: Cell) -> bool:
     return isinstance(cell, (int, float)) and not isinstance(cell, (bool, At, AtSecond))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from vocab.errors import Language
 from vocab.words import formats
-from vocab.words.values import At, AtSecond, Bytes, Day, Lasting, Said, Share, Won
+from vocab.words.values import At, AtSecond, Both, Bytes, Day, Lasting, Said, Share, Won
 
 #: How each kind of value is written. Looked up by exact type: a `Won` is an `int`, but not every `int` is money.
 _FORMS: Final[Mapping[type, Callable[[Any, Language], str]]] = {
@@ -28,6 +28,7 @@ _FORMS: Final[Mapping[type, Callable[[Any, Language], str]]] = {
     Day: formats.day,
     Lasting: formats.duration,
     Share: lambda value, _: formats.percent(value),
+    Both: lambda value, language: value.ko if language == "ko" else value.en,
     Said: lambda value, language: word(value.key, language, **value.values),
     type(None): lambda *_: "–",
 }

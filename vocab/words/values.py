@@ -41,4 +41,12 @@ class Said:
     values: Mapping[str, object] = field(default_factory=dict)
 
 
-Value: TypeAlias = str | int | float | Said | Sequence["Value"] | None
+@dataclass(frozen=True, slots=True)
+class Both:
+    """A name or sentence that its owner wrote in both languages: an organisation, a dataset, a policy's clause."""
+
+    ko: str
+    en: str
+
+
+Value: TypeAlias = str | int | float | Said | Both | Sequence["Value"] | None

@@ -19,6 +19,7 @@ function listen() {
   if (document.hidden) return;
   source = new EventSource(part().dataset.events);
   source.onmessage = refresh;
+  source.addEventListener("entry", refresh);
   // Closed for good: perhaps the session ended. Asking for the page again shows why.
   source.onerror = () => source?.readyState === EventSource.CLOSED && refresh();
 }

@@ -1,0 +1,32 @@
+"""What stands in a cell of a page beside plain values: a link within this node, a state with its mark."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from vocab.words.values import Value
+
+Outcome = Literal["done", "refused", "waiting", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A way to another page or file of this node. Raises `ValueError` for any other address."""
+
+    label: Value
+    url: str
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith("/") or self.url.startswith("//") or "\\" in self.url:
+            raise ValueError(f"not an address of this node: {self.url}")
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A state: a word, and the mark of its outcome."""
+
+    outcome: Outcome
+    said: Value
+
+
+Cell: TypeAlias = Value | Link | Badge | Sequence["Cell"]
