@@ -17,6 +17,7 @@ from connector.web.site import site_of
 from governance.boards import intake, permits, seats, service
 from governance.boards.case import Case, case
 from governance.boards.model import ApplicationRow, DecisionRow, PermitIssued
+from governance.boards.pages import pages
 from governance.boards.states import Command
 from vocab.errors import Refusal
 
@@ -247,4 +248,4 @@ def _runtime(request: Request) -> Runtime:
     return runtime
 
 
-room = Room(service.install, (peers, management))
+room = Room(service.install, (peers, management, pages))

@@ -52,7 +52,7 @@ def counted(seats: Sequence[Seat], recused: Collection[str], votes: Mapping[str,
 
 
 def demand_quorum(seats: Sequence[Seat], numbers: Arithmetic) -> None:
-    """Raises `board-incomplete` when the seats are not as the rules ask, `board-quorum-missing` when too few are present."""
+    """Raises `board-incomplete` when the seats are not as the rules ask, `board-quorum-missing` without a quorum."""
     demand_seats(RULES, {seat.member: seat.external for seat in seats})
     if not numbers.quorate:
         raise Refusal("board-quorum-missing", rule=RULES.id, needed=numbers.quorum, seen=numbers.present)

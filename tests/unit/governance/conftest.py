@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from governance_board import apply, at_op, delegate, deliberate, vote
 from governance_nodes import PLANS, Space, TestClock, Wire, member, port
 
 from connector.kit.keys import Keys
@@ -49,3 +50,22 @@ async def members(space: Space) -> Space:
         assert status == 201, body
     await space.settle()
     return space
+
+
+@pytest.fixture
+async def applied(members: Space) -> Space:
+    await delegate(members, "h01", "D-H01-DM")
+    await delegate(members, "h03", "D-H03-DM", "D-H03-LAB")
+    answer = await apply(members)
+    assert answer.status == 201, answer.body
+    return members
+
+
+@pytest.fixture
+async def permitted(applied: Space) -> Space:
+    await deliberate(applied)
+    await vote(applied, "chair", "member-1", "member-2", "member-3")
+    status, body = await at_op(applied, "chair", "decide")
+    assert status == 200, body
+    await applied.settle()
+    return applied
