@@ -53,11 +53,6 @@ def listed(folder: Path) -> list[Entry]:
     ]
 
 
-def stamped(folder: Path) -> list[Entry]:
-    """As `listed`, of a folder whose content was just verified: for `unchanged`, which looks at no content."""
-    return [Entry(path, found.st_mode, _size(found), "", _mtime(found)) for path, found in _walk(folder)]
-
-
 def unchanged(image: Image) -> bool:
     """True if no file of `image` was added, removed, resized, remoded or written since it was built."""
     try:

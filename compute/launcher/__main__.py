@@ -1,13 +1,14 @@
 """`python -m compute.launcher SOCKET IMAGE`: owned by the zone's node, ends when its standard input ends."""
 
 import fcntl
+import gc
 import hashlib
 import os
 import socket
 import sys
 from pathlib import Path
 
-from compute.launcher import forge
+from compute.launcher import forge, jobinit
 from compute.launcher.server import Server
 from compute.sandbox import kernel
 
@@ -16,6 +17,7 @@ def main(socket_path: Path, image: Path) -> None:
     """Serves on `socket_path` until standard input ends. Says `ready` once the walls were tried."""
     os.umask(0o077)
     kernel.warm()
+    jobinit.warm()
     kernel.adopt_orphans()
     socket_path = socket_path.resolve()
     yard = forge.make_yard(socket_path, hashlib.sha256(os.fsencode(socket_path)).hexdigest()[:12])
@@ -29,6 +31,7 @@ def main(socket_path: Path, image: Path) -> None:
         listener.listen()
         sys.stdout.write("ready\n")
         sys.stdout.flush()
+        gc.freeze()  # what every job's process inherits stays shared
         Server(yard, walls, user_namespace).serve(listener, sys.stdin.fileno())
 
 

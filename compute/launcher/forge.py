@@ -126,15 +126,14 @@ def allowed(spec: JobSpec, walls: Walls) -> Level:
     return level
 
 
-def checked_image(path: Path, digest: str, known: dict[str, manifest.Image]) -> None:
-    """Reads an image whole when it is first used here, and looks at each file's size and time after that.
+def checked_image(path: Path, digest: str, known: set[tuple[Path, str]]) -> None:
+    """Reads an image whole when this launcher first uses it. Only the launcher's own user can write there after that.
 
     Raises `Refusal("image-changed")`.
     """
-    if digest in known and manifest.unchanged(known[digest]):
-        return
-    manifest.verify(path, digest)
-    known[digest] = manifest.Image(path, digest, {}, manifest.stamped(path))
+    if (path, digest) not in known:
+        manifest.verify(path, digest)
+        known.add((path, digest))
 
 
 def _tried(yard: Yard, image: Path, level: Level, user_namespace: bool) -> Json:

@@ -24,7 +24,7 @@ from compute.sandbox.cgroup import Group
 from compute.sandbox.collect import collect
 from compute.sandbox.command import Hold
 from compute.sandbox.standing import Standing, raise_walls
-from connector.kit.sealed import open_stream, unwrap
+from connector.kit.sealed import open_stream, unwrap, wrap
 from vocab.errors import Refusal
 
 _REFUSED: Final = "refused"
@@ -45,19 +45,20 @@ class Job:
         self.sealed = [(one, staging.open_input(one)) for one in self.spec.inputs]
         self.place: Place = staging.make_place(self.spec, self.hold, self.mount_point, self.folder)
         kernel.undumpable()
-        locked = kernel.lock_memory()
+        machine = gate.kernel()
+        locked = machine["swap"] == "off" or kernel.lock_memory()
         copied = self.place.furnish(self.spec)
         self.standing = self._walls(0)
         self.durations["prepare"] = _since(began)
         self.key = X25519PrivateKey.generate()
         self.evidence: Json = {
             **self.standing.evidence,
-            **gate.kernel(),
+            **machine,
             "level": self.hold.level,
             "user_namespace": self.hold.user_namespace and self.hold.level != "thin",
             "group": self.group.version if self.group else "none",
             "place": self.place.medium,
-            "memory_locked": locked,
+            "never_swapped": locked,
             "core_dumps": "off",
             "image": self.spec.image_digest,
             "copied": copied,
@@ -68,7 +69,7 @@ class Job:
         """Opens the inputs behind the walls and lets the first executor in. Raises `Refusal`; nothing ran then."""
         began = time.monotonic()
         seen = gate.look(self.standing.inside)
-        if wrong := gate.faults(seen, self.host, self.hold):
+        if wrong := gate.faults(seen, self.host, self.hold, self.group):
             raise Refusal("gate-failed", why=", ".join(wrong))
         self.durations["gate"] = _since(began)
         began = time.monotonic()
@@ -137,6 +138,12 @@ class Job:
         threads = str(self.spec.limits.cpus)
         environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, **self.spec.env}
         self.standing.let_in(self.spec.executors[number], environment)
+
+
+def warm() -> None:
+    """Loads what the first key would load, so that every fork has it."""
+    key = X25519PrivateKey.generate()
+    unwrap(key, wrap(bytes(32), key.public_key().public_bytes_raw(), b""), b"")
 
 
 def main(job: Job, lines: wire.Lines, parent: int) -> None:

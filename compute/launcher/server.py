@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from compute.images import manifest
 from compute.launcher import ends, forge, wire
 from compute.launcher.check import checked_spec
 from compute.launcher.ends import Entry
@@ -66,7 +65,7 @@ class Server:
     def __init__(self, yard: forge.Yard, walls: Walls, user_namespace: bool) -> None:
         self.yard, self.walls, self.user_namespace = yard, walls, user_namespace
         self.jobs: dict[str, Running] = {}
-        self.images: dict[str, manifest.Image] = {}
+        self.images: set[tuple[Path, str]] = set()
         self.waiting = selectors.DefaultSelector()
         self.calls: Final[dict[str, Callable[[Asked, Json], None]]] = {
             "walls": lambda asked, _: asked.answer(self.walls.to_json()),

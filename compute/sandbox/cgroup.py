@@ -62,14 +62,24 @@ class Group:
                 self._file("cpu", "cpu.cfs_quota_us").write_text(quota)
         self._file("pids", "pids.max").write_text(str(limits.processes))
 
-    def doors(self) -> list[Path]:
-        """The files into which a process writes `0` to enter."""
+    def take(self, pids: list[int]) -> None:
+        """Puts `pids` in. One that is gone needs no place."""
+        for door in self._doors():
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    door.write_text(str(pid))
+
+    def holds(self, pid: int) -> bool:
+        """True if `pid` is in every folder of the group."""
+        return all(str(pid) in door.read_text().split() for door in self._doors())
+
+    def _doors(self) -> list[Path]:
         return [Path(folder) / "cgroup.procs" for folder in self.folders.values()]
 
     def processes(self) -> set[int]:
         """Who is in it, as seen from here."""
         found: set[int] = set()
-        for door in self.doors():
+        for door in self._doors():
             with suppress(OSError):
                 found.update(int(line) for line in door.read_text().split())
         return found
@@ -111,14 +121,8 @@ class Group:
         return words.get("oom_kill", 0) > 0
 
     def remove(self) -> bool:
-        """Takes the empty group away. False if it was not empty."""
-        for folder in self.folders.values():
-            with suppress(FileNotFoundError):
-                try:
-                    Path(folder).rmdir()
-                except OSError:
-                    return False
-        return True
+        """Takes the group away. False if something stayed in it for a second."""
+        return all(_removed(Path(folder)) for folder in self.folders.values())
 
     def _number(self, name: str) -> int:
         with suppress(OSError, KeyError, ValueError):
@@ -158,3 +162,17 @@ def _own() -> Iterator[tuple[str, Path]]:
                 yield one, own
             elif os.access(top, os.W_OK):
                 yield one, top
+
+
+def _removed(folder: Path) -> bool:
+    """The kernel calls a group busy until the last of its dead was collected."""
+    for _ in range(200):
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            time.sleep(0.005)
+        else:
+            return True
+    return False

@@ -11,7 +11,7 @@ DOOR = 3
 
 
 def main() -> None:
-    """One task: `\\0`-separated from the door: working folder, count of arguments, arguments, `NAME=value`..."""
+    """One task. From the door, `\\0` between: working folder, count of arguments, arguments, `NAME=value`..."""
     os.set_inheritable(DOOR, False)
     with open("/proc/self/status", "rb") as file:  # noqa: PTH123 - pathlib would cost a third of this start
         os.write(DOOR, file.read(8192))
@@ -22,13 +22,34 @@ def main() -> None:
             os._exit(125)
         leave += piece
     folder, count, *rest = leave[:-2].split(b"\0")
-    arguments, environment = rest[: int(count)], dict(one.split(b"=", 1) for one in rest[int(count) :])
+    arguments = [os.fsdecode(one) for one in rest[: int(count)]]
+    environment = dict(os.fsdecode(one).split("=", 1) for one in rest[int(count) :])
     try:
         os.chdir(folder)
-        os.execve(arguments[0], arguments, environment)  # noqa: S606 - becoming the task is its work
-    except OSError as error:
-        os.write(2, f"{os.fsdecode(arguments[0])}: {os.strerror(error.errno or 0)}\n".encode())
-        os._exit(127 if error.errno == 2 else 126)
+        if arguments[0].endswith("/usr/bin/python3") and arguments[1:2] == ["-I"] and arguments[2].endswith(".py"):
+            with open(arguments[2], "rb") as file:  # noqa: PTH123
+                source = file.read()
+        else:
+            os.execve(arguments[0], arguments, environment)  # noqa: S606 - becoming the task is its work
+    except (OSError, IndexError) as error:
+        os.write(2, f"{arguments[0]}: {error}\n".encode())
+        os._exit(127 if isinstance(error, FileNotFoundError) else 126)
+    become_script(source, arguments[2:], environment)
+
+
+def become_script(source: bytes, arguments: list[str], environment: dict[str, str]) -> None:
+    """`python3 -I SCRIPT ...` in this very interpreter, which is that already but for `site`: saves a second start."""
+    os.close(DOOR)
+    os.environ.clear()
+    os.environ.update(environment)
+    import site  # noqa: PLC0415 - what -S left out
+
+    site.main()
+    sys.argv[:] = arguments
+    main_module = type(sys)("__main__")
+    main_module.__dict__.update(__file__=arguments[0], __builtins__=__builtins__)
+    sys.modules["__main__"] = main_module
+    exec(compile(source, arguments[0], "exec", dont_inherit=True), main_module.__dict__)  # noqa: S102 - as above
 
 
 def give_up_root(uid: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from compute.sandbox import watch
+from compute.sandbox.cgroup import Group
 from compute.sandbox.command import Hold
 from compute.sandbox.model import Json
 
@@ -31,6 +32,7 @@ def look(pid: int) -> Json:
     status = watch.status_of(pid)
     lines = (Path("/proc") / str(pid) / "net" / "dev").read_text().splitlines()[2:]
     return {
+        "pid": pid,
         "host_uids": sorted({int(word) for word in status["Uid"].split()}),
         "capabilities": {name: status[name] for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")},
         "seccomp": int(status["Seccomp"]),
@@ -40,7 +42,7 @@ def look(pid: int) -> Json:
     }
 
 
-def faults(seen: Json, host: dict[str, int], hold: Hold) -> list[str]:
+def faults(seen: Json, host: dict[str, int], hold: Hold, group: Group | None) -> list[str]:
     """What is not as walls of this level must be; empty: the gate opens."""
     found = []
     if any(value != _NO_CAPABILITIES for value in seen["capabilities"].values()):
@@ -51,6 +53,8 @@ def faults(seen: Json, host: dict[str, int], hold: Hold) -> list[str]:
         found.append("new-privileges")
     if 0 in seen["host_uids"] or seen["host_uids"] != [hold.uid]:
         found.append("host-uid")
+    if group and not group.holds(seen["pid"]):
+        found.append("group")
     if hold.level == "thin":
         return found
     own = [kind for kind in KINDS if hold.user_namespace or kind != "user"]

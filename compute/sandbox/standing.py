@@ -66,15 +66,19 @@ def raise_walls(room: Room, hold: Hold, allowed: Limits, group: Group | None, ho
     counted = watch.threads(watch.of_user(hold.uid)) if hold.level == "thin" else 0
     main = os.fork()
     if main == 0:
-        _become(room, hold, allowed, group, (theirs.detach(), out_end, err_end), program, parent, counted)
+        _become(room, hold, allowed, group is not None, (theirs.detach(), out_end, err_end), program, parent, counted)
     theirs.close()
     os.close(out_end)
     os.close(err_end)
     standing = Standing(room, hold, main, ours, out, err)
     try:
+        if group:  # while the walls go up: the first entry into a group costs as much as the walls (rcu)
+            group.take([main])
         _first_word(standing)
+        if group:
+            group.take(watch.descendants(main))
         standing.evidence = gate.look(standing.inside)
-        if wrong := gate.faults(standing.evidence, host, hold):
+        if wrong := gate.faults(standing.evidence, host, hold, group):
             raise Refusal("gate-failed", why=", ".join(wrong))
     except BaseException:
         standing.pull_down(group)
@@ -115,7 +119,7 @@ def _become(
     room: Room,
     hold: Hold,
     allowed: Limits,
-    group: Group | None,
+    grouped: bool,
     ends: tuple[int, int, int],
     program: bytes,
     parent: int,
@@ -124,9 +128,7 @@ def _become(
     """The child: takes its limits, gives up its user, and becomes the walls. Never returns."""
     try:
         _descriptors(ends, program, b"\0".join(word.encode() for word in bwrap(room, hold)))
-        for door in group.doors() if group else ():
-            door.write_text("0")
-        limits.apply(allowed, processes=allowed.processes + counted, grouped=group is not None)
+        limits.apply(allowed, processes=allowed.processes + counted, grouped=grouped)
         os.umask(0o077)
         if os.geteuid() == 0 and (hold.user_namespace or hold.level == "thin"):
             os.setgroups([])

@@ -88,6 +88,7 @@ def kill_until_gone(seek: Callable[[], list[int]], seconds: float) -> list[int]:
         if time.monotonic() > until:
             return left
         time.sleep(0.003)
+    _reap()
     return []
 
 

@@ -1,4 +1,6 @@
-"""A hostile task: tries every door of the walls and writes down which ones opened. Runs inside, so it imports little."""
+"""A hostile task: tries every door of the walls and writes down which ones opened. Runs inside."""
+
+# ruff: noqa: BLE001, PTH101, PTH208, S103, SIM115
 
 import ctypes
 import json

@@ -1,9 +1,8 @@
 """A task takes no more than its limits, whatever it tries, and its end is its end."""
 
 import asyncio
-from pathlib import Path
 
-from wallkit import Jobs, until
+from wallkit import Jobs, left, until
 
 from compute.launcher.client import Launcher
 from compute.launcher.model import Level, Limits
@@ -87,11 +86,8 @@ async def test_a_fork_bomb_stops_at_its_own_limit(jobs: Jobs, level: Level) -> N
     spec = jobs.spec(FORKS, level, limits=Limits(1, 512, 60, 4, 40))
     ended = await jobs.done(spec)
     assert ended.evidence["end"]["nothing_left"]
-    made = Path(spec.outputs, "made")
-    if made.exists():
-        assert int(made.read_text()) <= 42
-    else:  # the watcher was faster
-        assert ended.state == "executor-error"
+    assert ended.state in ("complete", "executor-error")  # the second where the watcher was faster
+    assert int(left(spec).get("made", "0")) <= 42
 
 
 async def test_a_memory_bomb_dies_alone(jobs: Jobs, level: Level) -> None:
@@ -132,7 +128,7 @@ async def test_stop_ends_orphans_too(jobs: Jobs, level: Level, launcher: Launche
     assert (ended.state, ended.reason) == ("stopped", "the hospital pressed Stop")
     assert ended.evidence["end"]["stop_ms"] < 10_000
     assert ended.evidence["end"]["nothing_left"]
-    assert watch.descendants(launcher.pid or 0) == []
+    assert [pid for pid in watch.descendants(launcher.pid or 0) if watch.alive(pid)] == []
 
 
 async def test_a_frozen_task_uses_no_time_until_it_is_thawed(jobs: Jobs, level: Level, launcher: Launcher) -> None:

@@ -1,11 +1,10 @@
 """Only plain files leave, and only when all of them are."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
-from wallkit import Jobs
+from wallkit import Jobs, left
 
 from compute.launcher.model import Level
 
@@ -28,21 +27,21 @@ async def test_one_odd_file_holds_back_all_of_them(jobs: Jobs, level: Level, cod
     assert ended.state == "complete", ended
     assert code in {one.code for one in ended.findings}
     assert ended.outputs == []
-    assert os.listdir(spec.outputs) == []
+    assert left(spec) == {}
 
 
 async def test_executors_share_in_and_out_and_nothing_else(jobs: Jobs, level: Level) -> None:
     code = """
 import os, sys
 out, tmp = os.environ["DURE_OUT"], os.environ["DURE_TMP"]
-open(f"{out}/{sys.argv[1]}", "w").write(",".join(sorted(os.listdir(tmp) + os.listdir(out))))
+seen = ",".join(sorted(os.listdir(tmp) + os.listdir(out)))
+open(f"{out}/{sys.argv[1]}", "w").write(seen)
 open(f"{tmp}/left", "w").close()
 """
     spec = jobs.spec(code, level, executors=[["python", "/code/task.py", name] for name in ("one", "two")])
     ended = await jobs.done(spec)
     assert ended.exit_codes == [0, 0]
-    assert Path(spec.outputs, "one").read_text() == ""
-    assert Path(spec.outputs, "two").read_text() == "one"
+    assert left(spec) == {"one": "", "two": "one"}
 
 
 async def test_after_a_failed_executor_nothing_runs_and_nothing_leaves(jobs: Jobs, level: Level) -> None:
@@ -50,7 +49,7 @@ async def test_after_a_failed_executor_nothing_runs_and_nothing_leaves(jobs: Job
     spec = jobs.spec(code, level, executors=[["python", "/code/task.py"]] * 2)
     ended = await jobs.done(spec)
     assert (ended.state, ended.exit_codes, ended.outputs) == ("executor-error", [3], [])
-    assert os.listdir(spec.outputs) == []
+    assert left(spec) == {}
 
 
 async def test_a_task_sees_the_image_and_neutral_names(jobs: Jobs, level: Level, tmp_path: Path) -> None:
@@ -63,7 +62,7 @@ open(os.environ["DURE_OUT"] + "/see", "w").write(json.dumps({**see, "env": dict(
         return  # it sees where it lies: thin hides nothing but content
     spec = jobs.spec(code, level)
     assert (await jobs.done(spec)).state == "complete"
-    seen = Path(spec.outputs, "see").read_text()
+    seen = left(spec)["see"]
     assert json.loads(seen)["env"]["DURE_IN"] == "/in"
     for word in (str(tmp_path), spec.job, "dure-test"):
         assert word not in seen

@@ -105,6 +105,12 @@ def jobs(launcher: Launcher, image: Image, tmp_path: Path) -> Jobs:
 async def until(fact: Callable[[], Any], seconds: float = 20.0) -> Any:
     """Waits until `fact` gives something; fails if it does not."""
     async with asyncio.timeout(seconds):
-        while not (found := fact()):
+        while not (found := fact()):  # noqa: ASYNC110 - what is waited for happens in other processes
             await asyncio.sleep(0.02)
     return found
+
+
+def left(spec: JobSpec) -> dict[str, str]:
+    """What came out of a job, by name."""
+    folder = Path(spec.outputs)
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
