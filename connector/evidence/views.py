@@ -9,7 +9,7 @@ from connector.kit.outbox import Promise
 from connector.web.cells import Badge, Cell, Link, Outcome
 from connector.web.timeline import Event, Table, Waits
 from vocab.words import known
-from vocab.words.values import At, Bytes, Day, Lasting, Said, Value, Won
+from vocab.words.values import At, Day, Lasting, Said, Value, Won
 
 Name = Callable[[str], Value]
 
@@ -17,10 +17,8 @@ Name = Callable[[str], Value]
 KINDS: Final[Mapping[str, Callable[[int], Value]]] = {
     "at": At,
     "begins": Day,
-    "bytes": Bytes,
     "deadline": At,
     "ends": Day,
-    "ms": Lasting,
     "since": At,
     "until": Day,
     "won": Won,
