@@ -15,8 +15,10 @@ DAY_MS: Final = 24 * 3600 * 1000
 #: The columns that S1 asks for, in the profile's order: everything that may leave.
 S1_COLUMNS: Final = KR_MED_1.columns
 DATASETS: Final = {"h01": "D-H01-DM", "h03": "D-H03-DM"}
-#: Described and delegated by nobody: the shared board may not decide on it.
-UNDELEGATED: Final = "D-H03-LAB"
+#: H03 delegates it, then vetoes it: laboratory data that it only lets be counted.
+VETOED: Final = "D-H03-LAB"
+#: Delegated by nobody: the shared board may not decide on it.
+UNDELEGATED: Final = "D-H03-ECG"
 
 _TITLES: Final = {
     "age": ("나이", "Age"),
@@ -45,7 +47,10 @@ def description(space: Space, node: str, patients: int) -> Json:
     settings = space.nodes[node]
     return {
         "id": DATASETS[node],
-        "title": {"ko": f"{settings.organisation.ko} 당뇨병 코호트: 신장 합병증 예측", "en": "Type 2 diabetes cohort: kidney outcomes"},
+        "title": {
+            "ko": f"{settings.organisation.ko} 당뇨병 코호트: 신장 합병증 예측",
+            "en": "Type 2 diabetes cohort: kidney outcomes",
+        },
         "description": {
             "ko": "제2형 당뇨병 성인의 외래 기록에서 만든 가상 코호트. 신장 기능과 3년 추적 결과를 담는다.",
             "en": "A synthetic cohort of adults with type 2 diabetes: kidney function and three years of follow-up.",
@@ -54,7 +59,10 @@ def description(space: Space, node: str, patients: int) -> Json:
         "health_categories": ["EHRS"],
         "diseases": ["E11"],
         "legal_basis": ["https://w3id.org/odrl-kr#PIPA-28-2"],
-        "legislation": ["https://www.law.go.kr/법령/개인정보보호법", "https://www.law.go.kr/법령/생명윤리및안전에관한법률"],
+        "legislation": [
+            "https://www.law.go.kr/법령/개인정보보호법",
+            "https://www.law.go.kr/법령/생명윤리및안전에관한법률",
+        ],
         "purposes": [terms.MEDICAL_DEVICE_AI],
         "personal_data": ["https://w3id.org/dpv/legal/eu/ehds#EHRData"],
         "conforms_to": ["https://www.ohdsi.org/data-standardization/"],

@@ -28,6 +28,16 @@ class Late(Exception):
     """Something that should have happened by itself did not, in the time given."""
 
 
+class NotSo(Exception):
+    """A node did what it was asked, but the outcome is not what the scenario says."""
+
+
+def expect(truth: object, why: object) -> None:
+    """Raises `NotSo` unless `truth`."""
+    if not truth:
+        raise NotSo(str(why)[:800])
+
+
 @dataclass(frozen=True, slots=True)
 class Hand:
     """One person at one node."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.play.hands import Late, Said
+from connector.play.hands import Late, NotSo, Said
 from connector.play.scenario import ROWS, STEPS, parts, whole
 from vocab.errors import Language, Refusal, sentence
 from vocab.words import word
@@ -40,7 +40,7 @@ class Report:
         begun, shown = time.monotonic(), dict(values)
         try:
             yield shown
-        except (Said, Late, Refusal, AssertionError, KeyError, TypeError) as error:
+        except (Said, Late, Refusal, NotSo, KeyError, TypeError) as error:
             code = getattr(error, "code", None)
             self._line(step, key, "done", "failed", code, begun, {**shown, "why": str(error) or type(error).__name__})
             raise Failed(key) from error
@@ -56,13 +56,15 @@ class Report:
         except (Said, Refusal) as error:
             code = error.code
             shown.update(_reason(error, self.lang))
-        except (Late, AssertionError, KeyError, TypeError) as error:
+        except (Late, NotSo, KeyError, TypeError) as error:
             shown["why"] = str(error) or type(error).__name__
         code = code or shown.pop("code", None)
         if code == wanted:
             self._line(step, key, "refused", "refused", code, begun, shown)
             return
-        self._line(step, key, "refused", "failed" if code is None else "refused", code, begun, {**shown, "wanted": wanted})
+        self._line(
+            step, key, "refused", "failed" if code is None else "refused", code, begun, {**shown, "wanted": wanted}
+        )
         raise Failed(key)
 
     def finish(self, peak_mb: int) -> bool:
@@ -102,8 +104,18 @@ class Report:
             self.failed.append(f"{step}:{key}")
         what = word(f"play.{step}.{key}", self.lang)
         if self.as_json:
-            line = {"step": step, "key": key, "what": what, "expect": expect, "outcome": outcome, "code": code, "ms": ms}
-            print(json.dumps({**line, **({"seen": shown} if shown else {})}, ensure_ascii=False, default=str), flush=True)
+            line = {
+                "step": step,
+                "key": key,
+                "what": what,
+                "expect": expect,
+                "outcome": outcome,
+                "code": code,
+                "ms": ms,
+            }
+            print(
+                json.dumps({**line, **({"seen": shown} if shown else {})}, ensure_ascii=False, default=str), flush=True
+            )
             return
         if step != self._step:
             self._step = step

@@ -1,0 +1,56 @@
+"""What the steps of a play share: the space, its people, the report, and what earlier steps left."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from connector.play.hands import Hand, Hands, until
+from connector.play.report import Report
+from connector.play.space import Space
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Play:
+    """One study under way."""
+
+    space: Space
+    hands: Hands
+    report: Report
+    study: str = ""
+    #: What later steps need: ids by name.
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where the play keeps its own notes, outside of all nodes."""
+        folder = self.space.folder / "play"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    def did(self, node: str) -> str:
+        """A node's DID."""
+        return self.space.nodes[node].did
+
+    def hand(self, node: str, person: str) -> Hand:
+        """A person."""
+        return self.hands(node, person)
+
+    async def until(self, what: str, look: Callable[[], Awaitable[T | None]], seconds: float = 120.0) -> T:
+        """Waits for what the nodes do by themselves."""
+        return await until(what, look, seconds)
+
+    def remember(self, **values: Any) -> None:
+        """Keeps the study's id on disk, so that a play that was killed can be withdrawn by the next one."""
+        self.kept.update(values)
+        note = {"study": self.study, "at": round(time.time()), "open": True}
+        (self.folder / "study.json").write_text(json.dumps(note))
+
+    def forget(self) -> None:
+        """The study was played to its end."""
+        (self.folder / "study.json").write_text(json.dumps({"study": self.study, "open": False}))
