@@ -96,10 +96,8 @@ def thin_folder() -> str:
 def running(launcher: Launcher) -> int:
     """The process that sleeps inside the other job's walls, as the host knows it."""
     for pid in watch.descendants(launcher.pid or 0):
-        if (
-            "task.py" in Path(f"/proc/{pid}/cmdline").read_text()
-            and "bwrap" not in Path(f"/proc/{pid}/comm").read_text()
-        ):
+        program, *words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        if program.endswith("/usr/bin/python3") and any(word.endswith("entry.py") for word in words):
             return pid
     return 0
 
@@ -140,7 +138,9 @@ def test_no_door_is_open_where_user_namespaces_are_switched_off(
 ) -> None:
     needed(bool(shutil.which("bwrap")), "apt-get install bubblewrap")
     monkeypatch.chdir(Path(__file__).parents[3])
-    spec = hostile(Jobs(Launcher(tmp_path, image.path), image, tmp_path), "full", {**world, "walls": "dropped inside"}, tmp_path)
+    spec = hostile(
+        Jobs(Launcher(tmp_path, image.path), image, tmp_path), "full", {**world, "walls": "dropped inside"}, tmp_path
+    )
     found = alone(spec, "full", False, tmp_path, [sys.executable])
     assert found.get("ended", {}).get("state") == "complete", found
     assert found["prepared"]["evidence"]["user_namespace"] is False
