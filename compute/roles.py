@@ -2,7 +2,8 @@
 
 from typing import Final
 
+from compute.staging.api import room as staging
+from compute.tables import ComputeTable
 from connector.kit.role import Role
-from sqlalchemy import MetaData
 
-zone: Final = Role("zone", MetaData(), "compute.migrations", ())
+zone: Final = Role("zone", ComputeTable.metadata, "compute.migrations", (staging,))

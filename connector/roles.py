@@ -3,23 +3,31 @@
 from pathlib import Path
 from typing import Final
 
+from connector.analysis.api import room as analysis
 from connector.datasets.api import room as datasets
 from connector.evidence.api import room as evidence
 from connector.evidence.pages import room as overview
 from connector.identity.api import room as identity
 from connector.kit.db import ConnectorTable
 from connector.kit.role import Role
-#from connector.negotiation.api import room as negotiation
+
+# from connector.negotiation.api import room as negotiation
 from connector.rights.api import room as rights
 from connector.rights.pages import room as rights_pages
+from connector.sources.api import room as sources
+from connector.statements.api import room as statements
+from connector.studies.api import room as studies
 from connector.web.site import Item
 
 #: What every participant's agent is made of, lower rooms first.
 core: Final = Role(
-    "connector", ConnectorTable.metadata, "connector.migrations", (identity, rights, evidence, overview, rights_pages)
+    "connector",
+    ConnectorTable.metadata,
+    "connector.migrations",
+    (identity, rights, evidence, overview, rights_pages, statements),
 )
-provider: Final = Role("provider", ConnectorTable.metadata, "connector.migrations", (datasets,))
-consumer: Final = Role("consumer", ConnectorTable.metadata, "connector.migrations", ())
+provider: Final = Role("provider", ConnectorTable.metadata, "connector.migrations", (sources, datasets, negotiation))
+consumer: Final = Role("consumer", ConnectorTable.metadata, "connector.migrations", (negotiation, studies, analysis))
 
 
 def menu(_roles: tuple[str, ...]) -> tuple[Item, ...]:

@@ -1,0 +1,59 @@
+"""Steps 9 and 10: A02 agrees with both hospitals under one study; ciphertext is staged, keys stay home."""
+
+from typing import Any
+
+from connector.play import cast
+from connector.play.hands import Hand, Said, expect
+from connector.play.stage import Play
+
+Json = dict[str, Any]
+
+
+async def step_9(play: Play) -> None:
+    """Both agreements or none; whoever has no permit or other rules gets none."""
+    report, pi = play.report, play.hand("a02", "pi")
+    with report.refused(9, "no-permit"):
+        await _outcome(play, play.hand("a03", "pi"), "h01", None)
+    changed = cast.offer(play.space, "h01")
+    changed["permission"][0]["constraint"] = [
+        one for one in changed["permission"][0]["constraint"] if "jobCount" not in str(one)
+    ]
+    with report.refused(9, "offer-changed"):
+        await _outcome(play, pi, "h01", changed)
+    with report.done(9, "agree") as shown:
+        await pi.post(f"/api/studies/{play.study}/negotiate")
+        rows = await play.until("both negotiations are final", lambda: _final(play))
+        play.kept["agreements"] = rows
+        shown["agreements"] = len(rows)
+    with report.done(9, "receipts") as shown:
+        rows = await play.until("both receipts are signed by both and logged", lambda: _proven(play))
+        shown["proven"] = len(rows)
+
+
+async def _outcome(play: Play, who: Hand, node: str, offer: Json | None) -> None:
+    """Starts one negotiation and waits for its end; raises `Said` with the reason when it was terminated."""
+    wanted = {"provider": play.did(node), "dataset": cast.DATASETS[node], "study": play.study}
+    begun = await who.post("/api/negotiations", wanted if offer is None else {**wanted, "offer": offer})
+
+    async def ended() -> Json | None:
+        row: Json = await who.get(f"/api/negotiations/{begun['id']}")
+        return row if row["state"] in ("TERMINATED", "FINALIZED") else None
+
+    row = await play.until("the negotiation ends", ended)
+    if row["state"] == "TERMINATED":
+        raise Said(409, {"code": row["code"], "what": row.get("reason") or ""})
+
+
+async def _final(play: Play) -> list[Json] | None:
+    rows: list[Json] = await play.hand("a02", "pi").get("/api/agreements", study=play.study)
+    return rows if len(rows) == len(cast.DATASETS) else None
+
+
+async def _proven(play: Play) -> list[Json] | None:
+    rows = await _final(play)
+    return rows if rows and all(row["receipt_complete"] for row in rows) else None
+
+
+async def step_10(play: Play) -> None:
+    """The transfers."""
+    expect(play.kept["agreements"], "no agreements")
