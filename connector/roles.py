@@ -10,8 +10,7 @@ from connector.evidence.pages import room as overview
 from connector.identity.api import room as identity
 from connector.kit.db import ConnectorTable
 from connector.kit.role import Role
-
-# from connector.negotiation.api import room as negotiation
+from connector.negotiation.api import room as negotiation
 from connector.rights.api import room as rights
 from connector.rights.pages import room as rights_pages
 from connector.sources.api import room as sources
