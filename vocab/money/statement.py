@@ -27,3 +27,8 @@ def statement(run: Mapping[str, Any], party: str) -> dict[str, Any]:
 def parties(run: Mapping[str, Any]) -> list[str]:
     """Everybody whom the run concerns."""
     return sorted(run["totals"])
+
+
+def subject(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What the log shows of a statement: whose, of which run, and its digest."""
+    return {"run": found["run"], "run_digest": found["digest"], "party": found["party"], "statement": digest(found)}
