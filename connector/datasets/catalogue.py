@@ -138,7 +138,11 @@ def _decided(runtime: Runtime, peer: str, question: _Question, now: int) -> Show
 
 def _keep(unit: Unit, rows: list[Shown], dataset_of: Mapping[str, str]) -> None:
     for row in rows:
+        before = unit.session.get(Shown, (row.peer, row.offer, row.standing, row.revision))
+        same = before is not None and before.code == row.code  # asked again because time passed: no news
         unit.session.merge(Shown(**row.model_dump()))
+        if same:
+            continue
         dataset = dataset_of[row.offer]
         if row.code is None:
             journal.record(unit, "catalogue-shown", now=row.at, by=row.peer, dataset=dataset, offer=row.offer)
