@@ -6,13 +6,12 @@ from typing import Final
 from connector.analysis.api import room as analysis
 from connector.datasets.api import room as datasets
 from connector.evidence.api import room as evidence
-from connector.evidence.pages import room as overview
 from connector.identity.api import room as identity
 from connector.kit.db import ConnectorTable
 from connector.kit.role import Role
 from connector.negotiation.api import room as negotiation
+from connector.pages import COMPANY, EVERYBODY, HOSPITAL
 from connector.rights.api import room as rights
-from connector.rights.pages import room as rights_pages
 from connector.sources.api import room as sources
 from connector.statements.api import room as statements
 from connector.studies.api import room as studies
@@ -23,10 +22,14 @@ core: Final = Role(
     "connector",
     ConnectorTable.metadata,
     "connector.migrations",
-    (identity, rights, evidence, overview, rights_pages, statements),
+    (identity, rights, evidence, *EVERYBODY, statements),
 )
-provider: Final = Role("provider", ConnectorTable.metadata, "connector.migrations", (sources, datasets, negotiation))
-consumer: Final = Role("consumer", ConnectorTable.metadata, "connector.migrations", (negotiation, studies, analysis))
+provider: Final = Role(
+    "provider", ConnectorTable.metadata, "connector.migrations", (sources, datasets, negotiation, *HOSPITAL)
+)
+consumer: Final = Role(
+    "consumer", ConnectorTable.metadata, "connector.migrations", (negotiation, studies, analysis, *COMPANY)
+)
 
 
 def menu(_roles: tuple[str, ...]) -> tuple[Item, ...]:

@@ -1,6 +1,6 @@
 """The first page after signing in: what waits for me, the studies of this house, what it waits for."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from connector.web.cells import Outcome
 from connector.web.timeline import Waiting
@@ -30,12 +30,12 @@ class StudyLine:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The lists; any may be empty, and then the page says so. `waits`: what this node still has to bring to others."""
+    """Any list may be empty, and then the page says so. `waits`: what this node still has to bring to others."""
 
     now_ms: int
     todos: tuple[Todo, ...]
     studies: tuple[StudyLine, ...]
-    waits: Waiting = field(default_factory=lambda: Waiting(()))
+    waits: Waiting | None = None
 
     @property
     def now(self) -> AtSecond:

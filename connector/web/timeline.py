@@ -6,7 +6,7 @@ here and one file `templates/panels/<kind>.html`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from connector.web.cells import Cell, Outcome
 from connector.web.forms import Form
@@ -76,13 +76,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One choice of generalisation: what it would have cost, and whether it was taken."""
+    """One choice of generalisation: what it would have cost, and whether it was taken, could be, or costs too much."""
 
     what: Value
     suppressed: Share
-    smallest: int | None
-    chosen: bool
-    code: str | None = None
+    classes: int | None
+    verdict: Literal["chosen", "affordable", "refused"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,9 @@ HOSPITAL_PANELS = (
         Lattice(
             5,
             (
-                Rung(Said("lattice-kr-med-1"), Share(0.0004), 5, True),
-                Rung(Said("lattice-full-region"), Share(0.014), 5, False, "request-refused"),
-                Rung(Said("lattice-exact-age"), Share(0.061), 5, False, "request-refused"),
+                Rung(Said("lattice-kr-med-1"), Share(0.0004), 210, "chosen"),
+                Rung(Said("lattice-full-region"), Share(0.014), 880, "affordable"),
+                Rung(Said("lattice-exact-age"), Share(0.061), 1_900, "refused"),
             ),
         ),
     ),
