@@ -150,7 +150,10 @@ class Server:
         job.lines.send({"freeze": bool(message["frozen"])})
 
     def _sweep(self, asked: Asked, message: Json) -> None:
-        """Ends and cleans whatever the node does not call alive, of this launcher and of those before it."""
+        """Ends and cleans whatever the node does not call alive, of this launcher and of those before it.
+
+        The evidence is given again until the node says that it has stored it: it may die before that.
+        """
         live, swept = set(message["live"]), {}
         for job in [one for one in self.jobs.values() if not one.ended and one.entry.job not in live]:
             job.stopping = "swept"
@@ -158,7 +161,6 @@ class Server:
         for entry in self.yard.entries():
             if entry.job not in live:
                 swept[entry.job] = ends.clean(entry, self._alive()).evidence
-                self._forget_job(entry.job)
         asked.answer(swept)
 
     def _forget(self, asked: Asked, message: Json) -> None:

@@ -104,6 +104,8 @@ async def test_after_a_kill_of_the_launcher_the_plaintext_is_gone_and_the_next_o
     assert on_the_host(tmp_path) == []
     assert not mounted_anywhere()
     assert not watch.alive(task)
+    assert (await launcher.sweep(set()))[job]["nothing_left"]
+    await launcher.forget(job)
     assert await launcher.sweep(set()) == {}
 
 
