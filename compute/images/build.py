@@ -88,25 +88,39 @@ def _fill(room: Path) -> dict[str, list[int]]:
     room.chmod(0o755)
     for place in _PLACES:
         (room / place).mkdir(parents=True, exist_ok=True)
-    (room / "tmp").chmod(0o755)
     python = parts.interpreter()
     ours = [parts.Part(python, parts.INTERPRETER), parts.Part(_ENTRY, "usr/lib/dure/entry.py")]
     ours += parts.standard_library()
     for package in parts.packages().values():
         ours += parts.package_files(package)
-    binaries = [one.source for one in ours if ".so" in one.source.name]
-    machine = parts.shared_libraries([python, *binaries], {path.resolve() for path in binaries})
-    for one in ours + machine:
-        _copy(one, room)
+    sources = [one for one in ours if one.source.suffix == ".py"]
+    others = [one for one in ours if one.source.suffix != ".py"]
+    _copy_all(sources, room)
+    compilers = _compilers(room, [one.target for one in sources])
+    try:
+        binaries = [one.source for one in others if ".so" in one.source.name]
+        machine = parts.shared_libraries([python, *binaries], {path.resolve() for path in binaries})
+        _copy_all([*others, *machine], room)
+        _small_things(room)
+    finally:
+        compiled = [process.wait() == 0 for process in compilers]
+    if not all(compiled):
+        raise Refusal("image-impossible", why="bytecode")
+    _even(room)
+    return {str(one.source): _stamp(one.source) for one in [ours[0], *machine]}
+
+
+def _small_things(room: Path) -> None:
     for link, target in _LINKS.items():
-        (room / link).parent.mkdir(parents=True, exist_ok=True)
         (room / link).symlink_to(target)
     for name, text in _TEXTS.items():
         (room / name).write_text(text)
         (room / name).chmod(0o444)
-    _compile(room)
-    _even(room)
-    return {str(one.source): _stamp(one.source) for one in [ours[0], *machine]}
+
+
+def _copy_all(some: list[parts.Part], room: Path) -> None:
+    for one in some:
+        _copy(one, room)
 
 
 def _copy(part: parts.Part, room: Path) -> None:
@@ -122,21 +136,16 @@ def _copy(part: parts.Part, room: Path) -> None:
     target.chmod(0o555 if program else 0o444)
 
 
-def _compile(room: Path) -> None:
-    """Two fresh interpreters, each with a fixed half: the same files give the same bytes."""
-    files = sorted(str(path.relative_to(room)) for path in room.rglob("*.py"))
+def _compilers(room: Path, files: list[str]) -> list[subprocess.Popen[str]]:
+    """Two fresh interpreters at work, each on a fixed half: the same files give the same bytes."""
     command = [str(parts.interpreter()), "-I", "-S", "-B", bytecode.__file__]
     running = []
     for share in range(_COMPILERS):
-        lines = "".join(f"{room / name}\t/{name}\n" for name in files[share::_COMPILERS])
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        running.append((process, lines))
-    for process, lines in running:
-        if process.stdin:
-            process.stdin.write(lines)
-            process.stdin.close()
-    if any(process.wait() for process, _ in running):
-        raise Refusal("image-impossible", why="bytecode")
+        with tempfile.TemporaryFile("w+") as lines:
+            lines.writelines(f"{room / name}\t/{name}\n" for name in sorted(files)[share::_COMPILERS])
+            lines.seek(0)
+            running.append(subprocess.Popen(command, stdin=lines, stderr=subprocess.DEVNULL, text=True))
+    return running
 
 
 def _even(room: Path) -> None:
