@@ -5,7 +5,7 @@ The keys and the log policy in it are those that this node believes; an auditor 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,7 +49,7 @@ def certificate_file(rows: Sequence[Receipt], known: Members) -> dict[str, Any]:
     for row in rows:
         if row.proof is None or row.payload is None:
             raise Refusal("receipt-unproven", receipt=row.id)
-    signers = {one["did"] for row in rows for one in row.envelope["signatures"]}
+    signers = {did for row in rows for did in (*_signers(row.envelope), *_signers(row.payload))}
     return {
         "format": FORMAT,
         "payload": rows[0].payload,
@@ -57,6 +57,18 @@ def certificate_file(rows: Sequence[Receipt], known: Members) -> dict[str, Any]:
         "keys": {did: known.receipts[did].hex() for did in sorted(signers & known.receipts.keys())},
         "policy": known.log_policy,
     }
+
+
+def _signers(value: object) -> Iterator[str]:
+    """Whoever signed an envelope in `value`, also one inside another's payload."""
+    if isinstance(value, Mapping):
+        signatures = value.get("signatures")
+        for one in signatures if isinstance(signatures, list) else ():
+            if isinstance(one, Mapping) and isinstance(one.get("did"), str):
+                yield one["did"]
+    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for inner in inside:
+        yield from _signers(inner)
 
 
 def read(data: bytes) -> EvidenceFile:

@@ -5,6 +5,8 @@ from typing import Any
 
 from connector.evidence import files
 from vocab.errors import Refusal
+from vocab.records import certificate
+from vocab.records.envelope import opened
 from vocab.tlog.policy import policy
 from vocab.tlog.verify import check_log
 
@@ -37,14 +39,27 @@ def verify_certificate(file: Path, policy_file: Path | None = None) -> dict[str,
     found = files.read(_bytes(file))
     trusted = policy(_bytes(policy_file)) if policy_file is not None else None
     held = files.held(found, trusted)
+    certified = _certificate(found) if held[0].type in (certificate.TASK, certificate.CLOSING) else {}
     return {
         "holds": True,
+        **certified,
         "anchored": trusted is not None,
         "type": held[0].type,
         "signed_by": sorted({did for one in held for did in one.signed_by}),
         "log": [{"receipt": one.id, "index": one.index, "size": one.size, "witnesses": one.witnesses} for one in held],
         "payload": found.payload,
     }
+
+
+def _certificate(file: files.EvidenceFile) -> dict[str, Any]:
+    """What a deletion certificate proves by its own evidence, the hospitals' word on their keys included."""
+    body = file.payload
+    certificate.check(body)
+    owners = {one["key_id"]: one["provider"] for one in body["objects"]}
+    for envelope in body.get("keys_destroyed", ()):
+        said = [key["key_id"] for key in envelope["body"]["keys"]]
+        opened(envelope, "keys-destroyed", file.keys, *sorted({owners[key] for key in said if key in owners}))
+    return {"result": body["result"], "exceptions": body["exceptions"]}
 
 
 def _bytes(path: Path) -> bytes:

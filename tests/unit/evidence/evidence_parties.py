@@ -35,6 +35,11 @@ def ready(space: Space, name: str) -> list[str]:
     return completed
 
 
+def agreeing(space: Space, name: str, kind: str) -> None:
+    """`name` countersigns whatever receipt of this kind arrives."""
+    space.nodes[name].runtime.get(Receipts).checks[kind] = lambda *_: None
+
+
 async def authored(space: Space, name: str, other: str | None, about: str, **subject: str) -> str:
     runtime = space.nodes[name].runtime
 
