@@ -98,6 +98,8 @@ async def test_after_a_kill_of_the_launcher_the_plaintext_is_gone_and_the_next_o
     task = watch.descendants(launcher.pid or 0)[-1]
     before = launcher.pid
     os.kill(before or 0, signal.SIGKILL)
+    await until(lambda: not watch.alive(task))  # the kernel's doing: nobody has swept yet
+    await until(lambda: not mounted_anywhere())
     await until(lambda: launcher.pid not in (None, before))
     swept = await launcher.sweep(set())
     assert swept[job]["nothing_left"]
