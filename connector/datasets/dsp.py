@@ -48,14 +48,14 @@ def speaking(error_type: str) -> type[APIRoute]:
 async def _problem(request: Request, error_type: str, refusal: Refusal) -> Response:
     runtime = runtime_of(request)
     if refusal.code not in _STRANGERS:
-        kind = f"{request.method} {request.url.path}"
+        refusal.values.setdefault("path", request.url.path)
         study, by = (refusal.values.get(name) for name in ("study", "by"))
         await runtime.store.run(
             lambda unit: journal.refused(
                 unit,
                 refusal,
                 now=runtime.now(),
-                kind=kind,
+                kind="protocol-refused",
                 study=str(study) if study else None,
                 by=str(by) if by else None,
             )

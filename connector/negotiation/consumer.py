@@ -54,7 +54,7 @@ async def start(
     shown = await _shown(runtime, provider, address, dataset)
     if offer is None:
         if shown is None:
-            raise Refusal("dataset-unknown", dataset=dataset, study=study)
+            raise await _why_not(runtime, provider, address, dataset)
         offer = {name: value for name, value in shown["hasPolicy"][0].items() if name != catalogue.LATER}
     wanted = with_target(offer, dataset)
     normalise(wanted)
@@ -215,6 +215,23 @@ async def _shown(runtime: Runtime, provider: str, address: str, dataset: str) ->
     if not answer.ok or not isinstance(answer.body, dict) or not answer.body.get("hasPolicy"):
         raise problems.said(answer.body, answer.status).refusal()
     return answer.body
+
+
+async def _why_not(runtime: Runtime, provider: str, address: str, dataset: str) -> Refusal:
+    """Why the provider's catalogue does not show us the dataset: its own reason, if it withholds it."""
+    try:
+        answer = await ask(runtime, "POST", f"{address}/catalog/request", provider, json=catalogue.request())
+    except Unreachable as error:
+        return Refusal("peer-unreachable", peer=provider, why=error.why)
+    given = answer.body.get(catalogue.WITHHELD) if answer.ok and isinstance(answer.body, dict) else None
+    rows = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    found = next((one for one in rows if one.get("dataset") == dataset), None)
+    if found is None:
+        return Refusal("dataset-unknown", dataset=dataset)
+    reason = found.get("reason")
+    words = str(reason.get("ko", "–")) if isinstance(reason, dict) else "–"
+    needed, seen = (None if found.get(name) is None else str(found[name]) for name in ("needed", "seen"))
+    return problems.Said(str(found.get("code")), words, "catalog", needed, seen).refusal()
 
 
 def _facts(dataset: str, shown: Json | None) -> Json | None:

@@ -90,6 +90,15 @@ async def test_a_company_without_a_permit_is_refused_by_the_hospital(space: Spac
     assert "no-permit" in [entry.code for entry in await space["h01"].rows(Entry)]
 
 
+async def test_what_is_withheld_is_refused_with_the_hospitals_reason(space: Space) -> None:
+    with pytest.raises(Refusal) as refused:
+        await begin(space, "a03")
+    assert refused.value.code == "disease-outside-offer"
+    with pytest.raises(Refusal) as refused:
+        await begin(space, "a03", dataset="D-NOWHERE")
+    assert refused.value.code == "dataset-unknown"
+
+
 async def test_anothers_permit_is_no_permit(space: Space) -> None:
     """A03 names A02's study and permit: the hospital's own copy says whose it is."""
     await space["a03"].add(permit(applicant=did("a03")))
