@@ -81,6 +81,22 @@ def description(space: Space, node: str, patients: int) -> Json:
     }
 
 
+def laboratory(space: Space, patients: int) -> tuple[Json, Json]:
+    """H03's laboratory data: described, but offered for non-commercial research only."""
+    said = description(space, "h03", patients)
+    said |= {
+        "id": VETOED,
+        "title": {"ko": "한결의료원 당뇨 검사실 자료", "en": "Laboratory results of people with diabetes"},
+        "keywords": ["당뇨", "당화혈색소", "검사"],
+        "purposes": [terms.NON_COMMERCIAL_RESEARCH],
+        "columns": [_column("hba1c")],
+    }
+    rules = research_offer(
+        "offer-d-h03-lab", zone=space.nodes["p01"].did, disease="E10-E14", purpose=terms.NON_COMMERCIAL_RESEARCH
+    )
+    return said, rules
+
+
 def _column(name: str) -> Json:
     ko, en = _TITLES[name]
     role = COLUMNS[name].role

@@ -70,9 +70,9 @@ class Hand:
 class Hands:
     """All people of a space: `hands("h01", "steward")`."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, lang: str = "ko") -> None:
         self._space = space
-        self._client = httpx.AsyncClient(timeout=120, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=120, trust_env=False, headers={"accept-language": lang})
 
     def __call__(self, node: str, person: str) -> Hand:
         """The person's hand."""

@@ -78,11 +78,15 @@ async def step_2(play: Play) -> None:
             await person.post("/api/datasets", cast.description(play.space, node, _rounded(play, node)))
             published = await person.post(f"/api/datasets/{dataset}/offers", cast.offer(play.space, node))
             shown.update(dataset=dataset, offer=published["id"], violations=0)
+    with report.done(2, "publish-lab"):
+        said, rules = cast.laboratory(play.space, 40)
+        await play.hand("h03", "steward").post("/api/datasets", said)
+        await play.hand("h03", "steward").post(f"/api/datasets/{cast.VETOED}/offers", rules)
     path = f"/api/datasets/{cast.DATASETS['h01']}/offers"
     with report.refused(2, "without-gate"):
         await steward.post(path, _with(play, "http://www.w3.org/ns/odrl/2/fileFormat", "eq", "text/csv"))
     with report.refused(2, "unsatisfiable"):
-        await steward.post(path, _with(play, terms.K_ANONYMITY, "lteq", "3"))
+        await steward.post(path, _with(play, terms.SPATIAL, "eq", "JP"))
 
 
 def _rounded(play: Play, node: str) -> int:
@@ -102,11 +106,14 @@ async def step_3(play: Play) -> None:
     """A02 may apply; A03 is told why it may not."""
     with play.report.done(3, "search") as shown:
         rows = (await play.hand("a02", "pi").get("/api/search", q="당뇨 신장 예측", commercial=True))["rows"]
-        may = {row["dataset"] for row in rows if row["verdict"] == "may-apply"}
+        may = {row["dataset"] for row in rows if row["outcome"] == "may-apply"}
         expect(may >= set(cast.DATASETS.values()), rows)
         shown["may_apply"] = ", ".join(sorted(may))
+    with play.report.refused(3, "non-commercial") as shown:
+        closed = next(row for row in rows if row["dataset"] == cast.VETOED)
+        shown.update(code=closed.get("code"), needed=closed.get("needed"), seen=closed.get("seen"))
     with play.report.refused(3, "a03") as shown:
         rows = (await play.hand("a03", "pi").get("/api/search", q="당뇨 신장"))["rows"]
         withheld = next(row for row in rows if row["dataset"] == cast.DATASETS["h01"])
-        expect(withheld["verdict"] == "withheld", withheld)
+        expect(withheld["outcome"] == "withheld", withheld)
         shown.update(code=withheld["code"], needed=withheld.get("needed"), seen=withheld.get("seen"))

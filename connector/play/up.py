@@ -38,7 +38,7 @@ async def main(folder: Path, *, port: int | None, leave: bool, as_json: bool, la
         log_to(folder / "dure.log")
         report.say(word("play.title", lang, folder=str(folder)))
         async with nodes(space, report):
-            hands = Hands(space)
+            hands = Hands(space, lang)
             try:
                 good = await _play(space, hands, report)
             finally:

@@ -197,8 +197,13 @@ def may_leave(name: str) -> None:
         raise Refusal("column-unknown", column=name)
     if column.role in _NEVER:
         raise Refusal(_NEVER[column.role], column=name, rule="role", seen=column.role)
-    if column.window[1] > 0 and column.role is not Role.OUTCOME:
+    if _late(column):
         raise Refusal("column-after-index", column=name, rule="window", needed="<= 0", seen=column.window[1])
+
+
+def _late(column: Column) -> bool:
+    """Whether it is dated after the index date: it would tell a model the answer."""
+    return column.window[1] > 0 and column.role is not Role.OUTCOME
 
 
 def chosen(profile: Profile, columns: Collection[str], permitted: Collection[str]) -> tuple[str, ...]:
@@ -207,9 +212,9 @@ def chosen(profile: Profile, columns: Collection[str], permitted: Collection[str
     Raises `Refusal`: what `may_leave` says, `column-outside-permit`, or `column-unknown` if the profile has no rung.
     """
     for name in columns:
-        may_leave(name)
-        if name not in permitted:
+        if name not in permitted and not (name in COLUMNS and _late(COLUMNS[name])):
             raise Refusal("column-outside-permit", column=name, rule="permit", needed=", ".join(permitted), seen=name)
+        may_leave(name)
         if name not in profile.rungs:
             raise Refusal("column-unknown", column=name, rule=profile.name)
     if not columns:

@@ -1,0 +1,67 @@
+"""A hostile task: knocks at every wall it knows and writes what opened. It must find nothing.
+
+Runs with a permit, like any other code; that is why the walls must hold whatever the code does.
+"""
+
+import ctypes
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+LIBC = ctypes.CDLL(None)
+HOST_ADDRESSES = (("127.0.0.1", 22), ("127.0.0.1", 80), ("169.254.169.254", 80), ("192.0.2.1", 443))
+HOST_FILES = ("/etc/shadow", "/root", "/home", "/var/lib/dure", "/proc/1/environ", "/proc/kcore")
+
+
+def opens(attempt: Callable[[], object]) -> bool:
+    """Whether `attempt` gets through."""
+    try:
+        attempt()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def connects(family: int, address: object) -> Callable[[], object]:
+    """A connection within a second."""
+
+    def attempt() -> object:
+        with socket.socket(family) as one:
+            one.settimeout(1)
+            return one.connect(address)  # type: ignore[arg-type]
+
+    return attempt
+
+
+def looks(path: str) -> Callable[[], object]:
+    """Reading a file or listing a folder of the host."""
+    return lambda: os.listdir(path) if os.path.isdir(path) else open(path, "rb").read(1)  # noqa: PTH112, PTH123, PTH208, SIM115
+
+
+def doors() -> dict[str, bool]:
+    """Every door, and whether it is open."""
+    status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
+    return {
+        **{f"tcp {host}:{port}": opens(connects(socket.AF_INET, (host, port))) for host, port in HOST_ADDRESSES},
+        "udp": opens(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.1", 53))),
+        "name lookup": opens(lambda: socket.getaddrinfo("example.org", 443)),
+        "vsock": opens(lambda: socket.socket(40, socket.SOCK_STREAM)),
+        **{f"file {path}": opens(looks(path)) for path in HOST_FILES},
+        "write /": opens(lambda: Path("/x").write_text("x")),
+        "write /in": opens(lambda: Path("/in/x").write_text("x")),
+        "write core_pattern": opens(lambda: os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))),
+        "hold-out": any("holdout" in path.name for path in Path("/in").iterdir()),
+        "new user namespace": LIBC.unshare(0x10000000) == 0,
+        "capabilities": int(status["CapEff"], 16) != 0,
+        "may gain privileges": status["NoNewPrivs"].strip() != "1",
+        "no filter": status["Seccomp"].strip() != "2",
+        "host's root": os.getuid() == 0,
+    }
+
+
+if __name__ == "__main__":
+    found = doors()
+    Path("/out/doors.json").write_text(json.dumps({"tried": len(found), "open": sum(found.values())}))
+    raise SystemExit(3 if any(found.values()) else 0)
