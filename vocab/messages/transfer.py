@@ -96,14 +96,23 @@ def read_step(raw: bytes, kind: Step) -> TransferStep:
     return TransferStep(found.get("@id"), found["consumerPid"], found["providerPid"], found, raw)
 
 
-def request(consumer_pid: str, callback: str, agreement: str, zone: str, *, study: str, permit: str) -> Json:
+def request(
+    consumer_pid: str,
+    callback: str,
+    agreement: str,
+    zone: str,
+    *,
+    study: str,
+    permit: str | None,
+    format: str = PUSH_FORMAT,  # noqa: A002 - the protocol's word
+) -> Json:
     """Asks the provider to push to `zone` (a DID): nothing else of the address counts."""
     address = {"@type": "DataAddress", "endpointType": ZONE_ADDRESS, "endpoint": zone}
     members = {
         "consumerPid": consumer_pid,
         "callbackAddress": callback,
         "agreementId": agreement,
-        "format": PUSH_FORMAT,
+        "format": format,
         "dataAddress": address,
         terms.STUDY: study,
         terms.PERMIT: permit,

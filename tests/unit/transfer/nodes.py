@@ -14,6 +14,7 @@ from sqlmodel import SQLModel, select
 
 from connector.evidence import api as evidence_api
 from connector.evidence.model import Receipt
+from connector.evidence.service import Receipts
 from connector.identity.service import Members, ReadOnce
 from connector.kit.db import ConnectorTable, Store, Unit
 from connector.kit.http import answered
@@ -161,7 +162,7 @@ class Nodes:
         app.state.runtime = runtime
         site = Site(name, name, name, (), people, Sessions(people, self.clock.monotonic))
         install_web(app, site)
-        for part in (Members(), ReadOnce(self.clock.at), policies(), site):
+        for part in (Members(), ReadOnce(self.clock.at), Receipts(), policies(), site):
             runtime.add(part)
         for room in (Room(rights_service.install), evidence_api.room, *self.rooms):
             room.install(runtime)

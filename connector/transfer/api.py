@@ -1,0 +1,164 @@
+"""Doors of the transfer room: the protocol's paths for peers, key release and destruction for the zone, our people."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from connector.datasets.dsp import runtime_of, speaking
+from connector.identity.service import caller
+from connector.identity.tokens import Caller
+from connector.kit.role import Room
+from connector.transfer import core, ending, provider, release, service
+from connector.transfer.model import Transfer
+from connector.transfer.states import Message
+from connector.web.access import duty, signed_in
+from connector.web.people import Person
+from vocab.errors import Refusal
+from vocab.messages import transfer as messages
+from vocab.messages.catalogue import PATH
+
+Json = dict[str, Any]
+
+protocol = APIRouter(prefix=f"{PATH}/transfers", tags=["transfer"], route_class=speaking("TransferError"))
+zones = APIRouter(tags=["keys"])
+management = APIRouter(prefix="/api", tags=["transfer"])
+
+Peer = Annotated[Caller, Depends(caller)]
+Anyone = Annotated[Person, Depends(signed_in)]
+Researcher = Annotated[Person, Depends(duty("pi", "analyst"))]
+Hospital = Annotated[Person, Depends(duty("steward", "acceptor"))]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Study = Annotated[str, Path(pattern=r"^urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Id = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NewTransfer(_Strict):
+    """Which agreement's data are asked for; without `zone`, pushed to the permit's. The hospital decides."""
+
+    study: Id
+    provider: str = Field(pattern=r"^did:", max_length=200)
+    agreement: Id
+    zone: str | None = Field(default=None, min_length=1, max_length=200)
+    format: str = Field(default=messages.PUSH_FORMAT, min_length=1, max_length=100)
+
+
+class Destroy(_Strict):
+    """The agreements whose keys are to be destroyed."""
+
+    agreements: list[Id] = Field(max_length=500)
+
+
+class Stop(_Strict):
+    """Why everything of a study is stopped."""
+
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+@protocol.post("/request", status_code=201)
+async def transfer_request(request: Request, by: Peer) -> Json:
+    """C -> P: a request."""
+    return await provider.receive_request(runtime_of(request), by, messages.read_request(await request.body()))
+
+
+@protocol.get("/{pid}")
+async def state(request: Request, pid: str, by: Peer) -> Json:
+    """The state as this side sees it."""
+    return core.shown(await runtime_of(request).store.read(lambda session: core.load(session, pid, by.did)))
+
+
+@protocol.post("/{pid}/start")
+async def start(request: Request, pid: str, by: Peer) -> Json:
+    """P starts, or either side resumes."""
+    message = messages.read_start(await request.body())
+    await service.receive(runtime_of(request), by, pid, Message.START, message)
+    return await state(request, pid, by)
+
+
+@protocol.post("/{pid}/completion")
+async def completion(request: Request, pid: str, by: Peer) -> Json:
+    """Either side says that it is complete."""
+    return await _step(request, pid, by, Message.COMPLETION, "TransferCompletionMessage")
+
+
+@protocol.post("/{pid}/suspension")
+async def suspension(request: Request, pid: str, by: Peer) -> Json:
+    """Either side suspends it."""
+    return await _step(request, pid, by, Message.SUSPENSION, "TransferSuspensionMessage")
+
+
+@protocol.post("/{pid}/termination")
+async def termination(request: Request, pid: str, by: Peer) -> Json:
+    """Either side ends it."""
+    return await _step(request, pid, by, Message.TERMINATION, "TransferTerminationMessage")
+
+
+async def _step(request: Request, pid: str, by: Caller, kind: Message, name: messages.Step) -> Json:
+    await service.receive(runtime_of(request), by, pid, kind, messages.read_step(await request.body(), name))
+    return await state(request, pid, by)
+
+
+@zones.post("/keys/release")
+async def release_keys(request: Request, envelope: Annotated[Json, Body()], by: Peer) -> Json:
+    """The zone asks for the keys of one job."""
+    return {"keys": await release.release(runtime_of(request), by, envelope)}
+
+
+@zones.post("/studies/{study}/destroy-keys")
+async def destroy_keys(request: Request, study: Study, message: Destroy, by: Peer) -> Json:
+    """The zone closes a study."""
+    return await ending.destroy(runtime_of(request), by, study, message.agreements)
+
+
+@management.post("/transfers", status_code=201)
+async def new_transfer(request: Request, wanted: NewTransfer, person: Researcher) -> Json:
+    """Asks for the data of one agreement. Its outcome is shown at its own address."""
+    return _transfer(await service.start(runtime_of(request), person.id, **wanted.model_dump()))
+
+
+@management.post("/studies/{study}/transfers", status_code=201)
+async def new_transfers(request: Request, study: Study, person: Researcher) -> list[Json]:
+    """Asks for the data of all agreements of a study."""
+    return [_transfer(row) for row in await service.start_study(runtime_of(request), person.id, study)]
+
+
+@management.get("/transfers")
+async def list_transfers(
+    request: Request, _person: Anyone, study: str | None = None, after: str = "", limit: Limit = 100
+) -> list[Json]:
+    """The transfers of this node."""
+    store = runtime_of(request).store
+    rows = await store.read(lambda session: service.transfers(session, study, after=after, limit=limit))
+    return [_transfer(row) for row in rows]
+
+
+@management.get("/transfers/{pid}")
+async def one_transfer(request: Request, pid: str, _person: Anyone) -> Json:
+    """One transfer, with the decision of our gate."""
+    row = await runtime_of(request).store.read(lambda session: session.get(Transfer, pid))
+    if row is None:
+        raise Refusal("not-found", what=pid)
+    return {**_transfer(row), "decision": row.decision}
+
+
+@management.post("/transfers/{pid}/termination")
+async def end(request: Request, pid: str, person: Annotated[Person, Depends(duty("pi", "analyst", "steward"))]) -> Json:
+    """Ends a transfer that has not ended."""
+    return _transfer(await service.end(runtime_of(request), pid, person.id))
+
+
+@management.post("/studies/{study}/stop")
+async def stop(request: Request, study: Study, message: Stop, person: Hospital) -> Json:
+    """The Stop button of a hospital."""
+    return await ending.stop(runtime_of(request), person, study, message.reason)
+
+
+def _transfer(row: Transfer) -> Json:
+    return row.model_dump(exclude={"decision", "request"})
+
+
+room = Room(service.install, (protocol, zones, management))

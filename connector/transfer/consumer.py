@@ -1,0 +1,112 @@
+"""The consumer's side: asks each hospital to push to the permit's zone, and follows what becomes of it."""
+
+import uuid
+
+from sqlmodel import Session, select
+
+from connector.evidence import journal
+from connector.kit.db import Unit
+from connector.kit.runtime import Runtime
+from connector.negotiation.model import Agreement
+from connector.negotiation.service import agreements
+from connector.negotiation.states import Side
+from connector.rights.model import PermitRow
+from connector.rights.service import Rights, permit_for
+from connector.transfer import core
+from connector.transfer.model import Transfer
+from connector.transfer.states import Message, State
+from vocab.errors import Refusal
+from vocab.messages import catalogue
+from vocab.messages import transfer as messages
+from vocab.records.envelope import digest
+
+
+async def start(
+    runtime: Runtime,
+    person: str,
+    *,
+    study: str,
+    provider: str,
+    agreement: str,
+    zone: str | None = None,
+    format: str = messages.PUSH_FORMAT,  # noqa: A002 - the protocol's word
+) -> Transfer:
+    """Asks `provider` for the data of `agreement`, by default pushed to the permit's zone. The hospital decides.
+
+    Raises `Refusal`: not-a-member, no-permit, transfer-exists.
+    """
+    member = runtime.get(Rights).demand().member(provider)
+    if member is None or not member.active:
+        raise Refusal("not-a-member", rule="provider", seen=provider, study=study)
+    address, pid = member.url.rstrip("/") + catalogue.PATH, str(uuid.uuid4())
+
+    def read(session: Session) -> tuple[PermitRow | None, Agreement | None]:
+        return permit_for(session, study), session.get(Agreement, agreement)
+
+    permit, known = await runtime.store.read(read)
+    target = zone or (permit.fields["zone"] if permit else None)
+    if target is None:
+        raise Refusal("no-permit", rule="permit", study=study)
+    message = messages.request(
+        pid,
+        runtime.settings.url.rstrip("/") + catalogue.PATH,
+        agreement,
+        target,
+        study=study,
+        permit=permit.id if permit else None,
+        format=format,
+    )
+
+    def begin(unit: Unit) -> Transfer:
+        now = runtime.now()
+        taken = in_force(unit.session, agreement)
+        if taken is not None:
+            raise Refusal("transfer-exists", transfer=taken.id, state=taken.state, study=study)
+        row = Transfer(
+            id=pid,
+            side=Side.CONSUMER,
+            peer=provider,
+            address=address,
+            consumer_pid=pid,
+            agreement=agreement,
+            dataset=known.dataset if known else None,
+            study=study,
+            permit=permit.id if permit else None,
+            format=format,
+            zone=target,
+            request=digest(message),
+            by=person,
+            begun_at=now,
+            changed_at=now,
+        )
+        unit.session.add(row)
+        core.sent(unit, row, Message.REQUEST, message, now)
+        journal.record(unit, "transfer-asked", now=now, study=study, by=person, peer=provider, agreement=agreement)
+        return row
+
+    return await runtime.store.run(begin)
+
+
+async def start_study(runtime: Runtime, person: str, study: str) -> list[Transfer]:
+    """Asks for the data of all agreements of a study; one that is asked for already stays as it is.
+
+    Raises `Refusal("no-agreement")` when the study has none, and as `start`.
+    """
+
+    def read(session: Session) -> list[tuple[Agreement, Transfer | None]]:
+        rows = [row for row in agreements(session, study, limit=500) if row.state == "FINALIZED"]
+        return [(row, in_force(session, row.id)) for row in rows]
+
+    found = await runtime.store.read(read)
+    if not found:
+        raise Refusal("no-agreement", rule="agreement", study=study)
+    return [
+        taken or await start(runtime, person, study=study, provider=row.provider, agreement=row.id)
+        for row, taken in found
+    ]
+
+
+def in_force(session: Session, agreement: str) -> Transfer | None:
+    """The transfer of this agreement that has not failed, if any."""
+    query = select(Transfer).where(Transfer.agreement == agreement, Transfer.state != State.TERMINATED)
+    return session.exec(query).first()

@@ -1,0 +1,105 @@
+"""The transfer room's door: what both sides do with a peer's message, and what this room performs."""
+
+from functools import partial
+
+from sqlmodel import Session, select
+
+from connector.evidence import journal
+from connector.identity.service import spend
+from connector.identity.tokens import Caller
+from connector.kit.db import Unit
+from connector.kit.outbox import Handler, Performed, Promise
+from connector.kit.runtime import Runtime
+from connector.negotiation.states import Side
+from connector.rights.service import end_grant
+from connector.transfer import core, delivery, ending, provider, staging
+from connector.transfer.consumer import start, start_study
+from connector.transfer.model import Transfer
+from connector.transfer.states import TERMINAL, Message
+from vocab.errors import Refusal
+from vocab.messages import problems
+from vocab.messages.transfer import TransferStart, TransferStep
+
+__all__ = ["end", "install", "receive", "start", "start_study", "transfers"]
+
+
+async def receive(runtime: Runtime, by: Caller, pid: str, kind: Message, message: TransferStart | TransferStep) -> None:
+    """A message of the other side takes effect once, or raises and leaves no trace."""
+
+    def take(unit: Unit) -> None:
+        now = runtime.now()
+        spend(unit, by, now)
+        row = core.addressed(unit.session, pid, by.did, message)
+        if core.repeated(unit.session, by.did, message.id):
+            return
+        core.received(unit, row, kind, message.id, message.raw, now)
+        if row.provider_pid is None:
+            row.provider_pid = message.provider_pid  # it overtook the answer to our request
+        if isinstance(message, TransferStep) and kind is Message.TERMINATION:
+            core.ended(unit, runtime, row, problems.said(message.body).refusal())
+            return
+        if row.state in TERMINAL:
+            end_grant(unit, kind="transfer", id=row.id, now=now)
+        journal.record(
+            unit, "transfer-moved", now=now, study=row.study, by=by.did, state=row.state, dataset=row.dataset
+        )
+
+    await runtime.store.run(take)
+
+
+async def end(runtime: Runtime, pid: str, person: str) -> Transfer:
+    """One of our people ends a transfer. Raises `Refusal("not-found" | "transition-refused")`."""
+
+    def ending_it(unit: Unit) -> Transfer:
+        row = unit.session.get(Transfer, pid)
+        if row is None:
+            raise Refusal("not-found", what=pid)
+        core.terminate(unit, runtime, row, Refusal("ended-by-person", person=person))
+        return row
+
+    return await runtime.store.run(ending_it)
+
+
+def transfers(session: Session, study: str | None = None, *, after: str = "", limit: int = 100) -> list[Transfer]:
+    """The transfers of this node, by id; of one study, or all."""
+    query = select(Transfer).where(Transfer.id > after).order_by(Transfer.id).limit(limit)
+    return list(session.exec(query if study is None else query.where(Transfer.study == study)))
+
+
+async def _deliver(runtime: Runtime, row: Promise) -> Performed:
+    """Performs `transfer-message`. A first request that was ended before it left is not sent."""
+    pid = row.payload["transfer"]
+    kept = await runtime.store.read(lambda session: session.get(Transfer, pid))
+    if kept is None or (row.payload["process"] is None and kept.state in TERMINAL):
+        return None
+    answer = await delivery.deliver(runtime, row)
+    theirs = answer.body.get("providerPid") if answer and isinstance(answer.body, dict) else None
+    if kept.side != Side.CONSUMER or kept.provider_pid is not None or not isinstance(theirs, str):
+        return None
+
+    def learned(unit: Unit) -> None:
+        current = unit.session.get(Transfer, pid)
+        if current is not None and current.provider_pid is None:
+            current.provider_pid = theirs
+
+    return learned
+
+
+def _given_up(runtime: Runtime, unit: Unit, row: Promise, refusal: Refusal) -> None:
+    """The peer refused, or could not be reached in time: the transfer is over, if it was not already."""
+    current = unit.session.get(Transfer, row.payload["transfer"])
+    if current is None or current.state in TERMINAL:
+        return
+    current.state, current.changed_at = "TERMINATED", runtime.now()
+    core.ended(unit, runtime, current, refusal)
+
+
+def install(runtime: Runtime) -> None:
+    """Registers what this room performs."""
+    handlers = runtime.outbox.handlers
+    handlers[delivery.EFFECT] = Handler(partial(_deliver, runtime), partial(_given_up, runtime))
+    handlers[provider.SEAL] = Handler(partial(staging.seal, runtime), partial(staging.given_up, runtime))
+    handlers[staging.PUSH] = Handler(partial(staging.push, runtime), partial(staging.given_up, runtime))
+    handlers[ending.TELL] = Handler(partial(ending.tell, runtime))
+    handlers["stop:transfer"] = Handler(partial(ending.transfer_stopped, runtime))
+    handlers["stop:key"] = Handler(partial(ending.key_stopped, runtime))
