@@ -2,12 +2,16 @@
 
 from typing import Final
 
+from connector.analysis.pages import room as analysis
 from connector.datasets.pages import room as datasets
 from connector.evidence.pages import room as overview
 from connector.kit.role import Room
+from connector.negotiation.pages import room as negotiation
 from connector.rights.pages import room as rights
 from connector.sources.pages import room as sources
+from connector.statements.pages import room as statements
+from connector.studies.pages import room as studies
 
-EVERYBODY: Final[tuple[Room, ...]] = (overview, rights)
-HOSPITAL: Final[tuple[Room, ...]] = (datasets, sources)
-COMPANY: Final[tuple[Room, ...]] = ()
+EVERYBODY: Final[tuple[Room, ...]] = (overview, rights, statements)
+HOSPITAL: Final[tuple[Room, ...]] = (datasets, sources, negotiation)
+COMPANY: Final[tuple[Room, ...]] = (studies, negotiation, analysis)

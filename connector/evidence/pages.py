@@ -3,14 +3,16 @@
 What they show of a study beyond the journal comes from `Faces`, to which every room adds its own.
 """
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlmodel import Session, col, func, select
 
-from connector.evidence import views
+from connector.evidence import certificates, views
 from connector.evidence.model import Entry, Receipt
 from connector.kit import outbox
 from connector.kit.role import Room
@@ -55,6 +57,7 @@ async def timeline(request: Request, study: str, person: Anyone, before: Before 
     """One study as this house saw it. Raises `Refusal("not-found")` for one that never touched it."""
     runtime, now, name = _runtime(request), _runtime(request).now(), names(request)
     faces = runtime.get(Faces)
+    remote = await asyncio.gather(*(ask(study, now) for ask in faces.remote)) if before is None else []
 
     def look(session: Session) -> Timeline:
         rows = _journal(session, study, before)
@@ -65,7 +68,8 @@ async def timeline(request: Request, study: str, person: Anyone, before: Before 
         seen = Look(session, study, person, now, events)
         waiting = [row for row in outbox.waiting(session) if row.study == study]
         shown = views.waits(waiting, _parties(session), name, now)
-        panels = [panel for ask in faces.panels for panel in ask(seen)]
+        panels = [panel for found in remote for panel in found]
+        panels += [panel for ask in faces.panels for panel in ask(seen)]
         panels += [Panel("panel-waiting", Waiting(shown))] if shown else []
         address, last = f"/studies/{quote(study, safe='')}", (rows[-1].id or 0) if rows else 0
         return Timeline(
@@ -167,8 +171,9 @@ def _runtime(request: Request) -> Runtime:
 
 
 def install(runtime: Runtime) -> None:
-    """Puts up the board on which the rooms above hang what they know."""
+    """Puts up the board on which the rooms above hang what they know; the certificates are this room's own."""
     runtime.add(Faces())
+    runtime.get(Faces).panels.append(partial(certificates.panels, runtime))
     runtime.get(Site).items.extend([Item("/", "home"), Item("/receipts", "receipts")])
 
 

@@ -4,7 +4,7 @@ Rooms register functions here when they are installed; the first page and the ti
 no room, and a role adds to them without being known.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlmodel import Session
@@ -44,6 +44,8 @@ class Faces:
     todos: list[Callable[[Session, Person, int], Iterable[Todo]]] = field(default_factory=list)
     facts: list[Callable[[Look], Iterable[Figure]]] = field(default_factory=list)
     panels: list[Callable[[Look], Iterable[Panel]]] = field(default_factory=list)
+    #: Panels that another node has to be asked for. Whoever asks answers within seconds, also when nobody answers it.
+    remote: list[Callable[[str, int], Awaitable[Iterable[Panel]]]] = field(default_factory=list)
     #: The name of the organisation with this DID, or the DID.
     name: Callable[[str], Value] = str
 

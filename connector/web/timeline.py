@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, TypeAlias
 from connector.web.cells import Cell, Outcome
 from connector.web.forms import Form
 from connector.web.policies import Policy
-from vocab.words.values import At, AtSecond, Lasting, Said, Share, Value
+from vocab.words.values import At, AtSecond, Both, Lasting, Said, Share, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,8 @@ class Certificate:
     outcome: Outcome
     state: Said
     items: tuple[Figure, ...]
-    limits: tuple[Said, ...]
-    signatures: tuple[tuple[str, At], ...] = ()
+    limits: tuple[Said | Both, ...]
+    signatures: tuple[tuple[Value, At | None], ...] = ()
     link: str | None = None
 
     def __post_init__(self) -> None:
