@@ -18,6 +18,7 @@ from typing import Final
 from compute.launcher.model import Input, JobSpec, Json
 from compute.sandbox import kernel
 from compute.sandbox.command import Hold, Room
+from connector.kit.erase import overwrite
 from vocab.errors import Refusal
 
 _NAME: Final = re.compile(r"(?!\.+(/|$))[A-Za-z0-9_.-]{1,120}(/(?!\.+(/|$))[A-Za-z0-9_.-]{1,120}){0,7}", re.ASCII)
@@ -113,7 +114,7 @@ def wipe(folder: Path) -> bool:
     for path, _, names in os.walk(folder):
         for name in names:
             with suppress(OSError):
-                _overwrite(Path(path) / name)
+                overwrite(Path(path) / name)
     shutil.rmtree(folder, ignore_errors=True)
     return not folder.exists()
 
@@ -180,15 +181,3 @@ def _room_left(needed_mb: int) -> None:
 def _in_memory(folder: Path) -> bool:
     mounts = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
     return any(kind == "tmpfs" and folder.is_relative_to(at) and at != "/" for _, at, kind, *_ in mounts)
-
-
-def _overwrite(path: Path) -> None:
-    path.chmod(0o600)
-    fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        left = os.fstat(fd).st_size
-        while left > 0:
-            left -= os.write(fd, bytes(min(left, _MB)))
-        os.fsync(fd)
-    finally:
-        os.close(fd)

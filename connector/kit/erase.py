@@ -1,6 +1,8 @@
 """Files that must be gone: overwritten, removed, and durably so. What a disk keeps elsewhere is out of reach."""
 
+import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -17,7 +19,8 @@ def erase(path: Path) -> None:
     elif path.is_symlink() or not path.exists():
         path.unlink(missing_ok=True)
     else:
-        _overwrite(path)
+        with suppress(OSError):  # a socket, a second name: only this name goes
+            overwrite(path)
         path.unlink(missing_ok=True)
     sync(path.parent)
 
@@ -32,13 +35,25 @@ def sync(folder: Path) -> None:
             os.close(handle)
 
 
-def _overwrite(path: Path) -> None:
-    path.chmod(0o600)
-    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+def overwrite(path: Path) -> None:
+    """Overwrites a regular file that has no other name. A link is never followed: its target is somebody else's.
+
+    Raises `OSError` for anything that is not such a file; nothing was changed then.
+    """
+    held = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        left = os.fstat(handle).st_size
-        while left > 0:
-            left -= os.write(handle, bytes(min(left, _PIECE)))
-        os.fsync(handle)
+        seen = os.fstat(held)
+        if not stat.S_ISREG(seen.st_mode) or seen.st_nlink != 1:
+            raise OSError(errno.EINVAL, "not a regular file with one name", str(path))
+        same = f"/proc/self/fd/{held}"  # the file that was looked at, whatever the path says by now
+        os.chmod(same, 0o600)  # noqa: PTH101
+        handle = os.open(same, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            left = seen.st_size
+            while left > 0:
+                left -= os.write(handle, bytes(min(left, _PIECE)))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
     finally:
-        os.close(handle)
+        os.close(held)
