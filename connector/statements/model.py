@@ -16,5 +16,6 @@ class StatementRow(ConnectorTable, table=True):
     study: str = Field(index=True)
     body: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     receipt: str
+    settled: list[str] = Field(sa_column=Column(JSON, nullable=False))  # all receipts that the run settled
     same_code: bool  # whether the operator computed it with this very code
     at: int

@@ -23,14 +23,15 @@ from vocab.errors import Refusal
 from vocab.money.facts import TYPES, Logged
 from vocab.money.recompute import proven, recompute
 from vocab.money.statement import statement, subject
-from vocab.money.tariff import from_json
+from vocab.money.tariff import Tariff, from_json
 from vocab.tlog.policy import policy
 
 Json = dict[str, Any]
 
 
 def install(runtime: Runtime) -> None:
-    """Registers what this node looks at before it signs a statement."""
+    """Puts the tariff of the policy release in force here, and registers what is looked at before signing."""
+    runtime.add(tariff())
     runtime.get(Receipts).checks["statement"] = partial(check, runtime)
 
 
@@ -59,7 +60,7 @@ def check(runtime: Runtime, unit: Unit, body: Json, payload: Json) -> None:
     if body["author"] != known.operator:
         raise Refusal("operator-only", needed=known.operator, seen=body["author"])
     try:
-        _same_tariff(run)
+        _same_tariff(runtime.get(Tariff), run)
         entries = proven(run, rows, policy(known.log_policy.encode()))
         again = recompute(run, entries, known.receipts)
         ours = statement(run, runtime.did)
@@ -77,6 +78,7 @@ def check(runtime: Runtime, unit: Unit, body: Json, payload: Json) -> None:
             study=run["study"],
             body=given,
             receipt=body["id"],
+            settled=sorted({source["id"] for line in run["lines"] for source in line["receipts"]}),
             same_code=again.same_code,
             at=runtime.now(),
         )
@@ -93,8 +95,8 @@ def check(runtime: Runtime, unit: Unit, body: Json, payload: Json) -> None:
     )
 
 
-def _same_tariff(run: Mapping[str, Any]) -> None:
-    ours, theirs = tariff(), from_json(run["tariff"])
+def _same_tariff(ours: Tariff, run: Mapping[str, Any]) -> None:
+    theirs = from_json(run["tariff"])
     if ours != theirs:
         raise Refusal("tariff-not-agreed", needed=ours.digest, seen=theirs.digest)
 
@@ -104,12 +106,7 @@ def _nothing_missing(session: Session, run: Json, entries: list[Logged]) -> None
     size = run["log"]["size"]
     query = select(Receipt).where(Receipt.study == run["study"], col(Receipt.type).in_(TYPES))
     ours = [row for row in session.exec(query) if row.log_index is not None and row.log_index < size]
-    earlier = {
-        source["id"]
-        for row in of_study(session, run["study"])
-        for line in row.body["lines"]
-        for source in line["receipts"]
-    }
+    earlier = {receipt for row in of_study(session, run["study"]) for receipt in row.settled}
     used = {entry.envelope["body"]["id"] for entry in entries}
     for row in ours:
         if row.id not in used:

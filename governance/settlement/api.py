@@ -8,12 +8,11 @@ from sqlmodel import Session
 
 from connector.kit.role import Room
 from connector.kit.runtime import Runtime
-from connector.policy.tariff import tariff
 from connector.web.access import duty, signed_in
 from connector.web.people import Person
 from governance.settlement import reading, service
 from governance.settlement.model import SettlementRun
-from vocab.money.tariff import read
+from vocab.money.tariff import Tariff, read
 
 peers = APIRouter(prefix="/settlements", tags=["settlement"])
 management = APIRouter(prefix="/api/settlements", tags=["settlement"])
@@ -52,7 +51,7 @@ async def settle(request: Request, wanted: Settling, person: Clerk) -> dict[str,
 @management.post("/preview")
 async def preview(request: Request, wanted: Preview, _person: Clerk) -> dict[str, Any]:
     """Computes and keeps nothing."""
-    prices = tariff() if wanted.tariff is None else read(wanted.tariff)
+    prices = _runtime(request).get(Tariff) if wanted.tariff is None else read(wanted.tariff)
     return (await service.preview(_runtime(request), wanted.study, prices)).body
 
 

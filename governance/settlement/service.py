@@ -13,7 +13,6 @@ from connector.evidence.service import Receipts, author
 from connector.identity.service import Members
 from connector.kit.db import Unit
 from connector.kit.runtime import Runtime
-from connector.policy.tariff import tariff
 from connector.rights.service import Rights
 from governance.settlement import reading
 from governance.settlement.model import PartyStatement, Posting, SettlementRun
@@ -42,7 +41,7 @@ async def settle(runtime: Runtime, person: str, study: str, receipts: Sequence[s
     state = runtime.get(Rights).demand().permit_state(known.approved.permit)
     if state != "ended":
         raise Refusal("study-not-ended", rule="permit.state", needed="ended", seen=state, study=study)
-    run = computed(known, tariff(), found.log, settled=found.settled, code=code_digest())
+    run = computed(known, runtime.get(Tariff), found.log, settled=found.settled, code=code_digest())
     if not run.lines:
         if not found.runs:
             raise Refusal("nothing-to-settle", study=study)
@@ -132,7 +131,7 @@ def _keep(
         "run": run.id,
         "digest": run.digest,
         "log": run.body["log"],
-        "tariff": {"version": run.body["tariff"]["version"], "digest": tariff().digest},
+        "tariff": {"version": run.body["tariff"]["version"], "digest": runtime.get(Tariff).digest},
         "code": run.body["code"],
     }
     author(unit, runtime, "settlement", about=run.id, subject=subject, payload=run.body, counterparty=None, study=study)
