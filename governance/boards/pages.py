@@ -1,22 +1,26 @@
 """The board's pages: what waits for me, and one case with its votes and its arithmetic."""
 
+from functools import partial
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlmodel import Session
 
+from connector.kit.role import Room
 from connector.kit.runtime import Runtime
 from connector.rights.service import Rights, Standing
 from connector.rights.standing import Member
 from connector.web import board
 from connector.web.access import signed_in
+from connector.web.cells import Link
+from connector.web.faces import Faces, Known, Look
 from connector.web.home import Home, StudyLine, Todo
 from connector.web.layout import HEADERS, render
 from connector.web.people import Person
-from connector.web.site import Site, site_of
+from connector.web.site import Item, Site, site_of
 from connector.web.timeline import Figure, Table
-from governance.boards import permits, service
+from governance.boards import actions, permits, service
 from governance.boards.case import Case, case
 from governance.boards.model import ApplicationRow, PermitIssued
 from governance.boards.rules import RULES
@@ -113,6 +117,7 @@ def view(
         arithmetic=_lines(found),
         vote_url=None if why else f"/board/{row.id}/votes",
         why_no_vote=why,
+        more=actions.panels(found, permit, person),
     )
 
 
@@ -204,3 +209,33 @@ def _line(row: ApplicationRow) -> StudyLine:
 
 def _state(row: ApplicationRow) -> Said:
     return Said(f"board-state-{row.state}")
+
+
+def _known(session: Session, study: str, _now: int) -> Known | None:
+    row = session.get(ApplicationRow, study)
+    return Known(row.envelope["body"]["title"], _state(row), _OUTCOMES[State(row.state)]) if row else None
+
+
+def _waits_for(runtime: Runtime, session: Session, person: Person, _now: int) -> list[Todo]:
+    standing = runtime.get(Rights).standing
+    if standing is None:
+        return []
+    rows = service.applications(session, limit=500)
+    return [todo for row in rows for todo in _todos(case(session, standing, row.id), person)]
+
+
+def _facts(look: Look) -> list[Figure]:
+    row = look.session.get(ApplicationRow, look.study)
+    return [Figure("case", Link(Said("application"), f"/board/{row.id}"))] if row else []
+
+
+def install(runtime: Runtime) -> None:
+    """Adds to the faces of this node."""
+    faces = runtime.get(Faces)
+    faces.known.append(_known)
+    faces.todos.append(partial(_waits_for, runtime))
+    faces.facts.append(_facts)
+    runtime.get(Site).items.append(Item("/board", "board"))
+
+
+room = Room(install, (actions.doors,))
