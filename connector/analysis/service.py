@@ -37,7 +37,7 @@ async def submit(runtime: Runtime, study: str, person: str, wanted: Json) -> Jso
     answer: Json = await zone(runtime, permit, "POST", f"{TES}/tasks", task)
     await runtime.store.run(
         lambda unit: journal.record(
-            unit, "task-submitted", now=runtime.now(), study=study, by=person, task=answer["id"], name=wanted["name"]
+            unit, "analysis-submitted", now=runtime.now(), study=study, by=person, task=answer["id"], name=wanted["name"]
         )
     )
     return answer

@@ -13,7 +13,7 @@ async def step_9(play: Play) -> None:
     """Both agreements or none; whoever has no permit or other rules gets none."""
     report, pi = play.report, play.hand("a02", "pi")
     with report.refused(9, "no-permit"):
-        await _outcome(play, play.hand("a03", "pi"), "h01", None)
+        await _outcome(play, play.hand("a03", "pi"), "h01", cast.offer(play.space, "h01"))
     changed = cast.offer(play.space, "h01")
     changed["permission"][0]["constraint"] = [
         one for one in changed["permission"][0]["constraint"] if "jobCount" not in str(one)
@@ -41,7 +41,7 @@ async def _outcome(play: Play, who: Hand, node: str, offer: Json | None) -> None
 
     row = await play.until("the negotiation ends", ended)
     if row["state"] == "TERMINATED":
-        raise Said(409, {"code": row["code"], "what": row.get("reason") or ""})
+        raise Said(409, {name: row[name] for name in ("code", "needed", "seen")})
 
 
 async def _final(play: Play) -> list[Json] | None:
