@@ -15,6 +15,7 @@ from connector.rights.api import room as rights
 from connector.sources.api import room as sources
 from connector.statements.api import room as statements
 from connector.studies.api import room as studies
+from connector.transfer.api import room as transfer
 from connector.web.site import Item
 
 #: What every participant's agent is made of, lower rooms first.
@@ -25,10 +26,10 @@ core: Final = Role(
     (identity, rights, evidence, *EVERYBODY, statements),
 )
 provider: Final = Role(
-    "provider", ConnectorTable.metadata, "connector.migrations", (sources, datasets, negotiation, *HOSPITAL)
+    "provider", ConnectorTable.metadata, "connector.migrations", (sources, datasets, negotiation, transfer, *HOSPITAL)
 )
 consumer: Final = Role(
-    "consumer", ConnectorTable.metadata, "connector.migrations", (negotiation, studies, analysis, *COMPANY)
+    "consumer", ConnectorTable.metadata, "connector.migrations", (negotiation, studies, transfer, analysis, *COMPANY)
 )
 
 

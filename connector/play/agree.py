@@ -1,5 +1,6 @@
 """Steps 9 and 10: A02 agrees with both hospitals under one study; ciphertext is staged, keys stay home."""
 
+import uuid
 from typing import Any
 
 from connector.play import cast
@@ -55,5 +56,33 @@ async def _proven(play: Play) -> list[Json] | None:
 
 
 async def step_10(play: Play) -> None:
-    """The transfers."""
-    expect(play.kept["agreements"], "no agreements")
+    """Only by push, only into the zone of permit and offer, only under an agreement."""
+    report, pi = play.report, play.hand("a02", "pi")
+    one = next(row for row in play.kept["agreements"] if row["dataset"] == cast.DATASETS["h01"])
+    wanted = {"study": play.study, "provider": play.did("h01"), "agreement": one["id"]}
+    for key, changed in (
+        ("without-agreement", {"agreement": str(uuid.uuid4())}),
+        ("outside-zone", {"zone": play.did("a02")}),
+        ("pull", {"format": "HttpData-PULL"}),
+    ):
+        with report.refused(10, key):
+            await _transferred(play, pi, {**wanted, **changed})
+    with report.done(10, "stage") as shown:
+        for row in await pi.post(f"/api/studies/{play.study}/transfers"):
+            await play.until("the transfer is complete", lambda row=row: _complete(pi, row["id"]))  # type: ignore[misc]
+        held = await pi.get(f"/api/studies/{play.study}/zone")
+        shown.update(slots=len(held["slots"]), state=held["state"])
+
+
+async def _transferred(play: Play, pi: Hand, wanted: Json) -> None:
+    """Starts a transfer and waits for its end; raises `Said` with the reason when it was terminated."""
+    begun = await pi.post("/api/transfers", wanted)
+    row = await play.until("the transfer ends", lambda: _complete(pi, begun["id"]))
+    expect(row, "no transfer")
+
+
+async def _complete(pi: Hand, transfer: str) -> Json | None:
+    row: Json = await pi.get(f"/api/transfers/{transfer}")
+    if row["state"] == "TERMINATED":
+        raise Said(409, {name: row.get(name) for name in ("code", "needed", "seen")})
+    return row if row["state"] == "COMPLETED" else None

@@ -37,7 +37,7 @@ def connects(family: int, address: object) -> Callable[[], object]:
 
 def looks(path: str) -> Callable[[], object]:
     """Reading a file or listing a folder of the host."""
-    return lambda: os.listdir(path) if os.path.isdir(path) else open(path, "rb").read(1)  # noqa: PTH112, PTH123, PTH208, SIM115
+    return lambda: os.listdir(path) if os.path.isdir(path) else open(path, "rb").read(1)  # noqa: PTH112, PTH123, PTH208
 
 
 def doors() -> dict[str, bool]:
