@@ -67,6 +67,7 @@ class Wire:
     apps: dict[str, Any] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)  # method and path whose answer is lost once
+    barred: set[str] = field(default_factory=set)  # method and path that do not arrive
     flip: bool = False
     sent: list[tuple[str, str, int]] = field(default_factory=list)
 
@@ -80,7 +81,7 @@ class Wire:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         host, path = urlsplit(url).netloc, urlsplit(url).path
-        if host in self.down or host not in self.apps:
+        if host in self.down or host not in self.apps or f"{method} {path}" in self.barred:
             raise Unreachable(url, "down")
         transport = httpx.ASGITransport(app=self.apps[host])
         async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:

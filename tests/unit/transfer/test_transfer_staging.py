@@ -11,6 +11,7 @@ from connector.kit.sealed import open_stream, part_key
 from connector.negotiation.model import Agreement
 from connector.rights.model import Grant
 from connector.sources.model import Snapshot
+from connector.transfer import keys
 from connector.transfer.model import DataKey, Transfer
 from tests.unit.transfer.conftest import described, folder, proven
 from tests.unit.transfer.nodes import PERMIT, STUDY, Nodes, did, url
@@ -145,10 +146,11 @@ async def test_a_zone_with_too_low_walls_gets_nothing(
 
 
 async def test_walls_that_fell_after_the_request_stop_the_push(nodes: Nodes, agreement: Json) -> None:
-    nodes.wire.lost.add("POST /slots")  # the push pauses before anything has left
+    nodes.wire.barred.add("POST /slots")  # the push waits before anything has left
     row = await asked(nodes, agreement)
     assert row.state == "STARTED"
     zone(nodes).walls = "thin"
+    nodes.wire.barred.clear()
     await nodes.later()
     assert (await nodes["a02"].rows(Transfer))[0].code == "zone-below-level"
     assert zone(nodes).lying == {}
@@ -187,27 +189,36 @@ async def test_a_hospital_that_dies_while_pushing_carries_on(nodes: Nodes, agree
     assert (after.id, after.parts) == (before.id, before.parts)
 
 
-async def test_ciphertext_that_a_crash_left_half_made_is_made_again(nodes: Nodes, agreement: Json) -> None:
-    nodes.wire.down.add("localhost:7305")  # the zone
-    nodes.wire.lost.add("POST /slots")
-    nodes.wire.down.clear()
+async def test_ciphertext_that_a_crash_left_half_made_is_made_again(
+    nodes: Nodes, agreement: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process dies between the first part's ciphertext and the second's."""
+
+    def died(*_: Any) -> Any:
+        raise OSError("died")
+
+    def once(*given: Any) -> Any:
+        monkeypatch.setattr(keys, "seal_file", died)
+        return real(*given)
+
+    real = keys.seal_file
+    monkeypatch.setattr(keys, "seal_file", once)
     await asked(nodes, agreement)
     (key,) = await nodes["h01"].rows(DataKey)
-    await nodes.stop("h01")
-    for part in (folder(nodes["h01"]) / "outgoing" / key.id).iterdir():
-        part.write_bytes(part.read_bytes()[:100])
-    await nodes.start("h01")
+    assert (len(list(keys.outgoing(folder(nodes["h01"]), key.id).iterdir())), key.parts) == (1, {})
+    monkeypatch.setattr(keys, "seal_file", real)
+    await nodes.restart("h01")
     await nodes.later()
-    assert zone(nodes).lying == {}
-    assert await state(nodes, "h01") == "STARTED"
+    assert await state(nodes, "h01") == "COMPLETED"
 
 
 async def test_a_zone_that_is_down_is_waited_for(nodes: Nodes, agreement: Json) -> None:
-    nodes.wire.lost.add("POST /slots")
+    nodes.wire.barred.add("POST /slots")
     await asked(nodes, agreement)
     nodes.wire.down.add(url("p01").removeprefix("http://"))
     await nodes.later()
     assert await state(nodes, "h01") == "STARTED"
+    nodes.wire.barred.clear()
     nodes.wire.down.clear()
     await nodes.later()
     assert await state(nodes, "h01") == "COMPLETED"
@@ -223,10 +234,12 @@ async def test_an_agreement_is_staged_once(nodes: Nodes, staged: Json) -> None:
 
 
 async def test_a_permit_that_ends_ends_the_transfer(nodes: Nodes, agreement: Json) -> None:
-    nodes.wire.lost.add("POST /slots")
+    nodes.wire.barred.add("POST /slots")
     await asked(nodes, agreement)
     await nodes.standing({PERMIT: "ended"})
     await nodes.settle()
+    nodes.wire.barred.clear()
+    await nodes.later()
     assert (await state(nodes, "h01"), await state(nodes, "a02")) == ("TERMINATED", "TERMINATED")
     assert zone(nodes).lying == {}
     grants = {row.kind: row.state for row in await nodes["h01"].rows(Grant)}
@@ -247,11 +260,12 @@ async def test_what_the_table_does_not_name_is_refused(nodes: Nodes, staged: Jso
 
 
 async def test_a_suspended_transfer_waits_until_it_is_resumed(nodes: Nodes, agreement: Json) -> None:
-    nodes.wire.lost.add("POST /slots")
+    nodes.wire.barred.add("POST /slots")
     row = await asked(nodes, agreement)
     message = messages.step("TransferSuspensionMessage", row.id, str(row.provider_pid))
     path = f"{url('h01')}/dsp/2025-1/transfers/{row.provider_pid}"
     assert (await ask(nodes["a02"].runtime, "POST", f"{path}/suspension", did("h01"), json=message)).ok
+    nodes.wire.barred.clear()
     await nodes.later()
     assert (await state(nodes, "h01"), zone(nodes).lying) == ("SUSPENDED", {})
     resumed = messages.start(row.id, str(row.provider_pid))
