@@ -2,10 +2,11 @@
 
 from typing import Final
 
+from compute.egress.api import room as egress
 from compute.engines.api import room as engines
 from compute.staging.api import room as staging
 from compute.tables import ComputeTable
 from compute.tasks.api import room as tasks
 from connector.kit.role import Role
 
-zone: Final = Role("zone", ComputeTable.metadata, "compute.migrations", (engines, staging, tasks))
+zone: Final = Role("zone", ComputeTable.metadata, "compute.migrations", (engines, staging, tasks, egress))

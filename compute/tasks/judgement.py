@@ -15,6 +15,7 @@ from compute.staging.model import Slot, StagedObject
 from compute.staging.service import gate_facts, slots, study_open
 from compute.tasks.model import Task
 from compute.tasks.profile import Mounted
+from compute.tasks.states import State
 from connector.kit.runtime import Runtime
 from connector.policy.decisions import Decision
 from connector.policy.service import Policies
@@ -85,7 +86,10 @@ async def judged(runtime: Runtime, plan: Plan) -> list[Verdict]:
             raise Refusal("no-permit", rule="permit", needed="given", study=plan.study)
         _applicant_alone(plan, about["permit"])
         study_open(session, plan.study)
-        counts = {"jobs_done": _started(session, plan, "train"), "verify_runs_done": _started(session, plan, "verify")}
+        counts = {
+            "jobs_done": started(session, plan.study, "train", plan.task),
+            "verify_runs_done": started(session, plan.study, "verify", plan.task),
+        }
         return [
             (slot, {**about, **gate_facts(slot), "task": _task(plan, slot, counts)}) for slot in _used(session, plan)
         ]
@@ -134,12 +138,12 @@ def _used(session: Session, plan: Plan) -> list[Slot]:
     return [mine[agreement] for agreement in sorted({one.agreement for one in plan.inputs})]
 
 
-def _started(session: Session, plan: Plan, kind: str) -> int:
-    """How many tasks of this kind the study has already started, or will before this one."""
-    query = select(func.count()).select_from(Task).where(Task.study == plan.study, Task.kind == kind)
-    query = query.where((col(Task.prepared_at).is_not(None)) | (Task.state != "ended"))
-    if plan.task is not None:
-        own = select(Task.number).where(Task.id == plan.task).scalar_subquery()
+def started(session: Session, study: str, kind: str, before: str | None = None) -> int:
+    """How many tasks of this kind the study has started or queued; `before`: only those older than this task."""
+    query = select(func.count()).select_from(Task).where(Task.study == study, Task.kind == kind)
+    query = query.where((col(Task.prepared_at).is_not(None)) | (Task.state != State.ENDED.value))
+    if before is not None:
+        own = select(Task.number).where(Task.id == before).scalar_subquery()
         query = query.where(col(Task.number) < own)
     return session.exec(query).one()
 
