@@ -1,5 +1,6 @@
 """Doors of the transfer room: the protocol's paths for peers, key release and destruction for the zone, our people."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
@@ -155,6 +156,12 @@ async def end(request: Request, pid: str, person: Annotated[Person, Depends(duty
 async def stop(request: Request, study: Study, message: Stop, person: Hospital) -> Json:
     """The Stop button of a hospital."""
     return await ending.stop(runtime_of(request), person, study, message.reason)
+
+
+@management.get("/studies/{study}/house")
+async def what_left(request: Request, study: Study, _person: Anyone) -> Json:
+    """What left this hospital for a study."""
+    return asdict(await service.left(runtime_of(request), study))
 
 
 def _transfer(row: Transfer) -> Json:

@@ -1,26 +1,32 @@
 """The transfer room's door: what both sides do with a peer's message, and what this room performs."""
 
 from functools import partial
+from typing import Any
+from urllib.parse import quote
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from connector.evidence import journal
-from connector.identity.service import spend
+from connector.evidence.model import Receipt
+from connector.evidence.service import Receipts
+from connector.identity.service import ask, spend
 from connector.identity.tokens import Caller
 from connector.kit.db import Unit
 from connector.kit.outbox import Handler, Performed, Promise
+from connector.kit.ports import Unreachable
 from connector.kit.runtime import Runtime
 from connector.negotiation.states import Side
-from connector.rights.service import end_grant
-from connector.transfer import core, delivery, ending, provider, staging
+from connector.rights.service import Rights, end_grant, permit_for
+from connector.transfer import certificates, core, delivery, ending, provider, staging
 from connector.transfer.consumer import start, start_study
+from connector.transfer.house import House, house
 from connector.transfer.model import Transfer
 from connector.transfer.states import TERMINAL, Message
 from vocab.errors import Refusal
 from vocab.messages import problems
 from vocab.messages.transfer import TransferStart, TransferStep
 
-__all__ = ["end", "install", "receive", "start", "start_study", "transfers"]
+__all__ = ["end", "install", "left", "receive", "start", "start_study", "transfers"]
 
 
 async def receive(runtime: Runtime, by: Caller, pid: str, kind: Message, message: TransferStart | TransferStep) -> None:
@@ -66,6 +72,41 @@ def transfers(session: Session, study: str | None = None, *, after: str = "", li
     return list(session.exec(query if study is None else query.where(Transfer.study == study)))
 
 
+async def left(runtime: Runtime, study: str) -> House:
+    """What left this hospital for a study. What the zone let out is missing while the zone cannot be reached."""
+    results = await _results(runtime, study)
+
+    def read(session: Session) -> House:
+        permit = permit_for(session, study)
+        receipts = session.exec(select(Receipt).where(Receipt.study == study).order_by(col(Receipt.at)))
+        return house(
+            study,
+            permit.fields["zone"] if permit else None,
+            transfers(session, study, limit=500),
+            ending.data_keys(session, study),
+            ending.releases(session, study),
+            receipts.all(),
+            results,
+        )
+
+    return await runtime.store.read(read)
+
+
+async def _results(runtime: Runtime, study: str) -> list[dict[str, Any]]:
+    """The releases of a study as its zone shows them to its hospitals."""
+    permit = await runtime.store.read(lambda session: permit_for(session, study))
+    member = runtime.get(Rights).demand().member(permit.fields["zone"]) if permit else None
+    if member is None:
+        return []
+    url = f"{member.url.rstrip('/')}/studies/{quote(study, safe=':')}/zone"
+    try:
+        answer = await ask(runtime, "GET", url, member.did)
+    except Unreachable:
+        return []
+    found = answer.body.get("releases") if answer.ok and isinstance(answer.body, dict) else None
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
 async def _deliver(runtime: Runtime, row: Promise) -> Performed:
     """Performs `transfer-message`. A first request that was ended before it left is not sent."""
     pid = row.payload["transfer"]
@@ -102,4 +143,7 @@ def install(runtime: Runtime) -> None:
     handlers[staging.PUSH] = Handler(partial(staging.push, runtime), partial(staging.given_up, runtime))
     handlers[ending.TELL] = Handler(partial(ending.tell, runtime))
     handlers["stop:transfer"] = Handler(partial(ending.transfer_stopped, runtime))
+    checks = runtime.get(Receipts).checks
+    checks[certificates.TASK] = partial(certificates.task_certificate, runtime)
+    checks[certificates.CLOSING] = partial(certificates.closing_certificate, runtime)
     handlers["stop:key"] = Handler(partial(ending.key_stopped, runtime))
