@@ -10,14 +10,14 @@ from sqlmodel import Session, col, select
 from connector.datasets.model import Dataset, Offer, Shown
 from connector.datasets.service import datasets, described, offers
 from connector.evidence.pages import names
-from connector.evidence.views import Name
+from connector.evidence.views import Name, readable
 from connector.kit.role import Room
 from connector.kit.runtime import Runtime
 from connector.web.access import signed_in
 from connector.web.cells import Badge, Cell, Link
 from connector.web.layout import render
 from connector.web.people import Person
-from connector.web.policies import policy
+from connector.web.policies import operand, policy
 from connector.web.site import Item, Site
 from connector.web.timeline import Event, Figure, Panel, Refusals, Table, Timeline
 from vocab.words import known
@@ -82,7 +82,9 @@ def view(row: Dataset, published: Sequence[Offer], shown: Sequence[Shown], name:
         ),
         panels=(
             *(
-                Panel("panel-offer", policy(one.id, one.normalised), Said("offer-of", {"at": At(one.published_at)}))
+                Panel(
+                    "panel-offer", policy(one.id, one.normalised, name), Said("offer-of", {"at": At(one.published_at)})
+                )
                 for one in published
             ),
             Panel("panel-shown", shown_table([one for one in shown if one.allow], name), wide=True),
@@ -113,11 +115,6 @@ def shown_table(rows: Iterable[Shown], name: Name) -> Table:
     )
 
 
-def operand(iri: str) -> Value:
-    """The short form of an operand's IRI."""
-    return iri.rsplit("#", 1)[-1].rsplit("/", 1)[-1]
-
-
 def _withheld(row: Shown, dataset: str, name: Name) -> Event:
     return Event(
         at_ms=row.at,
@@ -127,10 +124,14 @@ def _withheld(row: Shown, dataset: str, name: Name) -> Event:
         values={"dataset": dataset},
         code=row.code,
         rule=row.rule,
-        needed=row.needed,
-        seen=row.seen,
+        needed=readable(row.needed, name),
+        seen=readable(row.seen, name),
         by=name(row.peer),
     )
+
+
+def _offer(row: Offer, name: Name) -> Panel:
+    return Panel("panel-offer", policy(row.id, row.normalised, name), Said("offer-of", {"at": At(row.published_at)}))
 
 
 def _line(row: Dataset, count: int) -> tuple[Cell, ...]:

@@ -45,7 +45,7 @@ def refused(
         by=by,
         values={
             **{
-                name: value if isinstance(value, int | str | bool) else str(value)
+                name: value if isinstance(value, int | str | bool) else _plain(value)
                 for name, value in refusal.values.items()
             },
             **values,
@@ -69,4 +69,11 @@ def entries(session: Session, study: str | None = None, *, after: int = 0, limit
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)[:500]
+    return None if value is None else _plain(value)[:500]
+
+
+def _plain(value: object) -> str:
+    """As a reader writes it: a list without brackets and quotes."""
+    if isinstance(value, (set, frozenset)):
+        return ", ".join(sorted(map(str, value)))
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -1,5 +1,6 @@
 """Rows of the journal, the outbox and the receipts as pages show them. Pure: rows in, view values out."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, get_args
 
@@ -8,8 +9,9 @@ from connector.evidence.shown import INCLUSION
 from connector.kit.outbox import Promise
 from connector.web.cells import Badge, Cell, Link, Outcome
 from connector.web.timeline import Event, Table, Waits
+from vocab.terms import short
 from vocab.words import known
-from vocab.words.values import At, Day, Lasting, Said, Value, Won
+from vocab.words.values import At, AtSecond, Day, Lasting, Said, Value, Won
 
 Name = Callable[[str], Value]
 
@@ -25,6 +27,9 @@ KINDS: Final[Mapping[str, Callable[[int], Value]]] = {
 }
 #: Values that are one of our own short words, and have a sentence of their own where there is one.
 TOKENS: Final = frozenset({"outcome", "state", "phase", "type", "kind", "what", "why", "verdict", "party"})
+#: A number of this size is a time (UTC ms, 2001 to 2100): neither money nor counts of ours come near it.
+TIMES: Final = (1_000_000_000_000, 4_102_444_800_000)
+IRI: Final = re.compile(r"https?://[^\s,'\"()\[\]]+")
 OUTCOMES: Final = frozenset(get_args(Outcome))
 
 RECEIPT_HEADERS: Final = ("receipt-type", "receipt-parties", "receipt-signed", "receipt-log", "receipt-files")
@@ -56,8 +61,8 @@ def event(row: Entry, name: Name) -> Event:
         values=values,
         code=row.code,
         rule=row.rule,
-        needed=row.needed,
-        seen=row.seen,
+        needed=_value("needed", row.needed, name),
+        seen=_value("seen", row.seen, name),
         link=f"/why/{row.id}" if row.code is not None else None,
         by=name(row.by) if row.by is not None else None,
     )
@@ -107,6 +112,13 @@ def _logged(row: Receipt, now: int) -> Cell:
     return Badge("waiting", Said("receipt-unproven"))
 
 
+def readable(value: Any, name: Name) -> Any:
+    """A value that a gate needed or saw, or a list of them."""
+    if isinstance(value, (list, tuple)):
+        return [readable(one, name) for one in value]
+    return _value("", value, name)
+
+
 def _effect(kind: str) -> Value:
     key = f"effect.{kind}"
     return Said(key) if known(key) else kind
@@ -121,10 +133,20 @@ def _whom(row: Promise, parties: Mapping[str, str]) -> str | None:
 
 
 def _value(key: str, value: Any, name: Name) -> Any:
-    if isinstance(value, str) and value.startswith("did:"):
-        return name(value)
-    if isinstance(value, int) and not isinstance(value, bool) and key in KINDS:
-        return KINDS[key](value)
-    if isinstance(value, str) and key in TOKENS and known(f"token-{value}"):
-        return Said(f"token-{value}")
+    """A stored value for readers: names for DIDs, short names for IRIs, dates for milliseconds, words for our words."""
+    if isinstance(value, str):
+        return _text(key, value, name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        kind = AtSecond if TIMES[0] <= value < TIMES[1] else int
+        return KINDS.get(key, kind)(value)
     return value
+
+
+def _text(key: str, value: str, name: Name) -> Value:
+    if key in TOKENS and known(f"token-{value}"):
+        return Said(f"token-{value}")
+    if value.startswith("did:"):
+        return name(value)
+    if value.isdecimal() and TIMES[0] <= int(value[:20]) < TIMES[1]:
+        return AtSecond(int(value))
+    return IRI.sub(lambda found: short(found[0]), value)

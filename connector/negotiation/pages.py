@@ -40,7 +40,9 @@ def _panels(runtime: Runtime, look: Look) -> Iterable[Panel]:
         yield Panel("panel-agreements", Table(Said("agreements-caption"), headers, lines), wide=True)
     for row in agreed:
         if row.state == "FINALIZED":
-            yield Panel("panel-agreed-policy", policy(row.id, row.policy), Said("agreed-on", {"dataset": row.dataset}))
+            yield Panel(
+                "panel-agreed-policy", policy(row.id, row.policy, name), Said("agreed-on", {"dataset": row.dataset})
+            )
 
 
 def _negotiation(row: Negotiation, peer: Cell) -> tuple[Cell, ...]:

@@ -25,7 +25,7 @@ def install(runtime: Runtime) -> None:
     """Adds to the faces of this node."""
     faces = runtime.get(Faces)
     faces.name = partial(name, runtime.get(Rights), runtime)
-    faces.known.append(partial(_known, runtime.get(Rights)))
+    faces.known.append(partial(_known, runtime.get(Rights), faces))
     faces.facts.append(partial(_facts, runtime.get(Rights)))
     faces.panels.append(_panels)
 
@@ -47,12 +47,13 @@ def permit_state(rights: Rights, row: PermitRow, now: int) -> tuple[str, Outcome
     return said or "unknown", STATES.get(said, "refused")
 
 
-def _known(rights: Rights, session: Session, study: str, now: int) -> Known | None:
+def _known(rights: Rights, faces: Faces, session: Session, study: str, now: int) -> Known | None:
     row = permit_for(session, study)
     if row is None:
         return None
     state, outcome = permit_state(rights, row, now)
-    return Known(state=Said(f"permit-{state}"), outcome=outcome)
+    title = Said("study-of", {"who": faces.name(row.fields["applicant"])})
+    return Known(title, Said(f"permit-{state}"), outcome)
 
 
 def _facts(rights: Rights, look: Look) -> Iterable[Figure]:

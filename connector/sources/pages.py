@@ -15,6 +15,7 @@ from connector.rights.model import PermitRow
 from connector.sources import service
 from connector.sources.model import PseudonymKey, RegisterRow, Snapshot, TrialRow
 from connector.sources.sample import Sample
+from connector.sources.trial import LADDERS
 from connector.web.access import duty, signed_in
 from connector.web.cells import Badge, Cell, Link
 from connector.web.faces import Faces, Look
@@ -108,13 +109,14 @@ def newest_trials(session: Session) -> list[TrialRow]:
     return [row for _, row in sorted({row.dataset: row for row in rows}.items())]
 
 
-def trial_panels(row: TrialRow) -> Iterable[Panel]:
-    """Figures and lattice of one trial."""
+def trial_panels(row: TrialRow, *, near: bool = False) -> Iterable[Panel]:
+    """Figures and lattice of one trial; `near`: of the lattice only the choice and what lies one rung away."""
     result = row.result
     note = Said("trial-of", {"dataset": row.dataset, "at": At(row.at)})
     yield Panel("panel-trial", Figures(tuple(_trial_figures(result))), note)
     if result["lattice"]:
-        rungs = tuple(_rung(choice) for choice in result["lattice"])
+        choices = _near(result["lattice"]) if near else result["lattice"]
+        rungs = tuple(_rung(choice) for choice in choices)
         yield Panel("panel-lattice", Lattice(result["profile"]["k"], rungs), note, wide=True)
 
 
@@ -135,8 +137,14 @@ def _trial_figures(result: Mapping[str, Any]) -> Iterable[Figure]:
     yield Figure("trial-quasi", quasi)
 
 
+def _near(lattice: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The chosen rungs and the choices that differ from them in one."""
+    chosen = next(choice for choice in lattice if choice["verdict"] == "chosen")
+    return [choice for choice in lattice if sum(choice[name] != chosen[name] for name in LADDERS) <= 1]
+
+
 def _rung(choice: Mapping[str, Any]) -> Rung:
-    words = {name: Said(f"rung-{choice[name]}") for name in ("age", "residence", "index_year")}
+    words = {name: Said(f"rung-{choice[name]}") for name in LADDERS}
     return Rung(
         Said("lattice-choice", words), Share(choice["suppressed_percent"] / 100), choice["classes"], choice["verdict"]
     )
@@ -192,7 +200,7 @@ def _panels(runtime: Runtime, look: Look) -> Iterable[Panel]:
         yield Panel("panel-snapshots", snapshot_table(rows), wide=True)
     for row in newest_trials(look.session):
         if row.dataset in datasets:
-            yield from trial_panels(row)
+            yield from trial_panels(row, near=True)
     if datasets:
         yield from patient_panels(runtime.get(Example).of())
     entries = service.register(look.session, look.study)

@@ -10,6 +10,8 @@ from fastapi.responses import RedirectResponse
 from sqlmodel import Session, select
 
 from connector.evidence.model import Receipt
+from connector.evidence.pages import names
+from connector.evidence.views import Name, readable
 from connector.kit.role import Room
 from connector.kit.runtime import Runtime
 from connector.policy.tariff import tariff
@@ -25,10 +27,11 @@ from connector.web.faces import Faces, Known, Look
 from connector.web.home import Todo
 from connector.web.layout import HEADERS, render
 from connector.web.people import Person
+from connector.web.policies import operand
 from connector.web.site import Item, Site
 from connector.web.timeline import Action, Figure, Panel, Refusals, Table
 from vocab.money.lines import Line
-from vocab.words.values import At, Both, Said, Value, Won
+from vocab.words.values import At, Both, Said, Won
 
 router = APIRouter(include_in_schema=False)
 
@@ -63,7 +66,7 @@ async def search_page(
     found = await search.search(runtime, q, commercial=commercial)
     panels = (
         Panel("panel-may-apply", may_apply(found.rows), Said("may-apply-note"), wide=True),
-        Panel("panel-not-for-us", withheld(found.rows), wide=True),
+        Panel("panel-not-for-us", withheld(found.rows, names(request)), wide=True),
         *((Panel("panel-unasked", unasked(found.unasked)),) if found.unasked else ()),
     )
     return render(request, "search.html", q=q, commercial=commercial, panels=panels)
@@ -98,10 +101,10 @@ def may_apply(rows: Iterable[Mapping[str, Any]]) -> Table:
     )
 
 
-def withheld(rows: Iterable[Mapping[str, Any]]) -> Table:
+def withheld(rows: Iterable[Mapping[str, Any]], name: Name) -> Table:
     """What is no use to us, and the smallest change. A row whose outcome we do not know stands here too."""
     headers = ("dataset", "member-name", "withheld-code", "withheld-why", "needed", "seen", "what-to-do")
-    closed = tuple(_closed(row) for row in rows if row.get("outcome") != "may-apply")
+    closed = tuple(_closed(row, name) for row in rows if row.get("outcome") != "may-apply")
     return Table(Said("withheld-note"), headers, closed)
 
 
@@ -124,12 +127,12 @@ def price_table(lines: Iterable[Line], faces: Faces) -> Table:
 
 
 def _open(row: Mapping[str, Any]) -> tuple[Cell, ...]:
-    later: list[Value] = [one.rsplit("#", 1)[-1].rsplit("/", 1)[-1] for one in row["later"]]
+    later = [operand(one) for one in row["later"]]
     state = Badge("waiting", Said("may-apply"))
     return row["dataset"], _both(row["title"]), _both(row["provider_name"]), state, row["patients"], later
 
 
-def _closed(row: Mapping[str, Any]) -> tuple[Cell, ...]:
+def _closed(row: Mapping[str, Any], name: Name) -> tuple[Cell, ...]:
     reason, what_to_do = _both(row.get("reason")), _both(row.get("do"))
     hospital = _both(row["provider_name"])
     return (
@@ -137,8 +140,8 @@ def _closed(row: Mapping[str, Any]) -> tuple[Cell, ...]:
         hospital,
         row.get("code"),
         reason,
-        _plain(row.get("needed")),
-        _plain(row.get("seen")),
+        readable(row.get("needed"), name),
+        readable(row.get("seen"), name),
         what_to_do,
     )
 
@@ -149,10 +152,6 @@ def _both(given: object) -> Both | None:
     found = {language: str(texts[language]) for language in ("ko", "en") if texts.get(language)}
     some = next(iter(found.values()), None)
     return Both(found.get("ko", some), found.get("en", some)) if some else None
-
-
-def _plain(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def _known(session: Session, study: str, _now: int) -> Known | None:
@@ -182,7 +181,10 @@ def _panels(runtime: Runtime, look: Look) -> Iterable[Panel]:
     row = look.session.get(Study, look.study)
     if row is not None and "pi" in look.person.duties:
         address = f"/studies/{quote(look.study, safe='')}/do"
+        agreed = service.study_agreements(look.session, look.study)
         for step in STEPS.get(row.state, ()):
+            if step == "negotiate" and not agreed.missing:
+                continue
             action = Action(
                 f"{step}-open", Said(f"{step}-warning"), f"{step}-do", f"{address}/{step}", danger=step == "close"
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
 from connector.web.cells import Cell, Outcome
-from connector.web.forms import Form
+from connector.web.forms import Form, Writing
 from connector.web.policies import Policy
 from vocab.words.values import At, AtSecond, Both, Lasting, Said, Share, Value
 
@@ -194,7 +194,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something a person can do here, asked twice: a button that opens what it means, and one that does it."""
+    """Something a person can do here, asked twice: a button that opens what it means, and one that does it.
+
+    `ask`: what the person has to write first.
+    """
 
     kind: ClassVar[str] = "action"
     label_key: str
@@ -203,6 +206,7 @@ class Action:
     url: str
     fields: Mapping[str, str] = field(default_factory=dict)
     danger: bool = True
+    ask: tuple[Writing, ...] = ()
 
 
 Data: TypeAlias = (

@@ -18,6 +18,7 @@ from governance.members import service
 from governance.members.model import Issued, MemberRow, ReviewerRow
 from governance.members.standing import newest
 from governance.members.states import State
+from vocab.terms import short
 from vocab.words.values import At, Both, Said
 
 router = APIRouter(include_in_schema=False)
@@ -79,7 +80,7 @@ def _member(row: MemberRow) -> tuple[Cell, ...]:
         Both(row.name["ko"], row.name["en"]),
         Said(f"camp-{row.camp}"),
         Badge(OUTCOMES.get(row.state, "failed"), Said(f"member-{row.state}")),
-        list(row.purposes),
+        [short(one) for one in row.purposes],
         list(row.diseases),
         At(row.changed_at),
     )
