@@ -2,7 +2,6 @@
 
 import fcntl
 import gc
-import hashlib
 import os
 import socket
 import sys
@@ -20,7 +19,7 @@ def main(socket_path: Path, image: Path) -> None:
     jobinit.warm()
     kernel.adopt_orphans()
     socket_path = socket_path.resolve()
-    yard = forge.make_yard(socket_path, hashlib.sha256(os.fsencode(socket_path)).hexdigest()[:12])
+    yard = forge.make_yard(socket_path)
     with (yard.state / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the launcher before us may still be ending
         walls, user_namespace = forge.find_walls(yard, image)

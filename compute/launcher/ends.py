@@ -20,6 +20,7 @@ from compute.sandbox.cgroup import Group
 from compute.sandbox.model import Level
 
 _PATIENCE: Final = 10.0
+_LAUNCHER: Final = "compute.launcher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +133,19 @@ def _belonging(entry: Entry, foreign: set[int], now: int) -> list[int]:
         alike.update(watch.in_namespace("pid", entry.pid_namespace))
     if entry.level == "thin" and entry.session:
         alike.update(watch.session(entry.session))
-    mine = {pid for pid in alike - foreign if watch.of(pid, entry.uid, entry.started, now)}
+    mine = {pid for pid in alike - foreign if watch.filtered(pid) and _ours(entry, pid, now)}
     return sorted(found | mine)
+
+
+def _ours(entry: Entry, pid: int, now: int) -> bool:
+    """True if a process that looks like this job's can be it: its user, its time, and not under another launcher.
+
+    The kernel gives the number of a namespace that ended to the next one, within the second.
+    """
+    if not watch.began_between(pid, entry.started, now) or watch.user_of(pid) != entry.uid:
+        return False
+    launchers = [one for one in watch.ancestors(pid) if _LAUNCHER in watch.command_of(one)]
+    return not launchers or launchers[0] == os.getpid()
 
 
 def _lives(entry: Entry, here: bool) -> bool:
@@ -148,4 +160,6 @@ def _lives(entry: Entry, here: bool) -> bool:
 def _namespace_left(entry: Entry, here: bool, foreign: set[int]) -> str:
     if not entry.mount_namespace:
         return "none"
-    return "alive" if here and set(watch.in_namespace("mnt", entry.mount_namespace)) - foreign else "gone"
+    now = watch.ticks_now()
+    alike = set(watch.in_namespace("mnt", entry.mount_namespace)) - foreign if here else set()
+    return "alive" if any(_ours(entry, pid, now) for pid in alike) else "gone"

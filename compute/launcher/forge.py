@@ -1,5 +1,6 @@
 """Makes the process of a job: writes its journal first, then forks. What can be put up here is found by trying."""
 
+import hashlib
 import os
 import selectors
 import signal
@@ -53,8 +54,9 @@ class Yard:
         return [Entry.load(file) for file in sorted(self.journal.glob("*.json"))]
 
 
-def make_yard(socket_path: Path, name: str) -> Yard:
-    """The launcher's folders: for root where a task's user can reach them, else beside the socket."""
+def make_yard(socket_path: Path) -> Yard:
+    """The folders of the launcher at `socket_path`: for root where a task's user can reach them, else beside it."""
+    name = hashlib.sha256(os.fsencode(socket_path.resolve())).hexdigest()[:12]
     base = socket_path.parent / "launcher"
     if os.geteuid() == 0 and os.access(_SHARED.parent, os.W_OK):
         base = _SHARED / "launchers" / name

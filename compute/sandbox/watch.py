@@ -39,7 +39,7 @@ def session(sid: int) -> list[int]:
 
 def of_user(uid: int) -> list[int]:
     """Every process of host user `uid`."""
-    return [pid for pid in _all() if _user_of(pid) == uid]
+    return [pid for pid in _all() if user_of(pid) == uid]
 
 
 def in_namespace(kind: str, inode: int) -> list[int]:
@@ -108,13 +108,37 @@ def ticks_now() -> int:
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS)
 
 
-def of(pid: int, uid: int, since: int, until: int) -> bool:
-    """True if `pid` is a filtered process of host user `uid` that began between two ticks."""
+def began_between(pid: int, since: int, until: int) -> bool:
+    """True if `pid` lives and began between two ticks."""
     try:
-        filtered = status_of(pid).get("Seccomp") == "2"
-        return filtered and _user_of(pid) == uid and since <= start_of(pid) <= until
+        return since <= start_of(pid) <= until
     except OSError:
         return False
+
+
+def filtered(pid: int) -> bool:
+    """True if a system call filter holds `pid`."""
+    try:
+        return status_of(pid).get("Seccomp") == "2"
+    except OSError:
+        return False
+
+
+def ancestors(pid: int) -> list[int]:
+    """The parents of `pid`, nearest first."""
+    found: list[int] = []
+    with suppress(OSError):
+        while (pid := int(_stat(pid)[1])) > 1:
+            found.append(pid)
+    return found
+
+
+def command_of(pid: int) -> str:
+    """The words that `pid` was started with; empty if it is gone."""
+    try:
+        return (_PROC / str(pid) / "cmdline").read_text("utf-8", "replace").replace("\0", " ")
+    except OSError:
+        return ""
 
 
 def _stat(pid: int) -> list[str]:
@@ -137,7 +161,8 @@ def _session_of(pid: int) -> int:
         return -1
 
 
-def _user_of(pid: int) -> int:
+def user_of(pid: int) -> int:
+    """The host user of `pid`; -1 if it is gone."""
     try:
         return (_PROC / str(pid)).stat().st_uid
     except OSError:

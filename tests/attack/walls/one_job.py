@@ -5,6 +5,7 @@ For the walls that a test cannot ask a launcher for: root without user namespace
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from compute.sandbox import kernel
 def main(level: Level, user_namespace: bool, folder: Path) -> None:
     os.umask(0o077)
     kernel.warm()
-    yard = forge.make_yard(folder / "sock", f"test-{os.getpid()}")
+    yard = forge.make_yard(folder / "sock")
     spec = JobSpec.from_json(json.load(sys.stdin))
     begun = forge.begin(yard, spec, level, user_namespace)
     said: dict[str, object] = {}
@@ -26,6 +27,7 @@ def main(level: Level, user_namespace: bool, folder: Path) -> None:
             if "prepared" in message:
                 begun.lines.send({"start": {}})
     remains = ends.clean(begun.entry)
+    shutil.rmtree(yard.state)
     print(json.dumps({**said, "end": remains.evidence}))
 
 

@@ -3,10 +3,12 @@
 import os
 import signal
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from wallkit import Jobs, until
 
+from compute.launcher import ends, forge
 from compute.launcher.client import Launcher
 from compute.launcher.model import Level
 from compute.sandbox import watch
@@ -133,6 +135,21 @@ async def test_a_sweep_spares_what_lives(jobs: Jobs, level: Level, launcher: Lau
     assert set(swept) == {dying.job}
     ended = await launcher.stop(living.job, "done")
     assert ended.state == "stopped"
+
+
+async def test_a_late_sweep_takes_nobody_else_s_process_for_its_own(
+    jobs: Jobs, level: Level, launcher: Launcher
+) -> None:
+    """The numbers of ended namespaces and sessions are given out again."""
+    living = await jobs.begun(jobs.spec(SLEEP, level))
+    yard = forge.make_yard(launcher.socket)
+    (entry,) = yard.entries()
+    task = watch.descendants(launcher.pid or 0)[-1]
+    late = replace(entry, job="late", uid=entry.uid + entry.own_uid, folders={}, folder="", pid=0)
+    seen = ends.clean(late).evidence
+    assert seen["nothing_left"], seen
+    assert watch.alive(task)
+    assert (await launcher.stop(living.job, "done")).evidence["end"]["nothing_left"]
 
 
 async def test_evidence_is_given_again_until_it_is_forgotten(jobs: Jobs, level: Level, launcher: Launcher) -> None:

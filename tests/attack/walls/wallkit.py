@@ -12,6 +12,7 @@ import pytest
 
 from compute.images.build import build_image, images_folder
 from compute.images.manifest import Image
+from compute.launcher import ends, forge
 from compute.launcher.client import Launcher
 from compute.launcher.model import Ended, Input, JobSpec, Level, Limits
 from connector.kit.sealed import new_key, seal_file, wrap
@@ -37,6 +38,10 @@ async def launcher(image: Image, tmp_path: Path) -> AsyncIterator[Launcher]:
     await one.open()
     yield one
     await one.close()
+    yard = forge.make_yard(one.socket)
+    for entry in yard.entries():
+        ends.clean(entry)
+    shutil.rmtree(yard.state)
 
 
 @pytest.fixture(params=LEVELS)
