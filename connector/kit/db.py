@@ -6,6 +6,7 @@ may run twice; what it reads, changes, records and promises commits together or 
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -63,6 +64,9 @@ class Store:
         self._url: URL = make_url(url)
         self.sqlite = self._url.get_backend_name() == "sqlite"
         self.engine: Engine = _sqlite(self._url) if self.sqlite else _postgresql(self._url)
+        # a reader sees one moment and is never told to try again, as it would be under SERIALIZABLE
+        reading: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reading = self.engine if self.sqlite else self.engine.execution_options(**reading)
         self._committed: list[Callable[[], None]] = []
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="store")
@@ -83,7 +87,8 @@ class Store:
         future: asyncio.Future[T] = loop.create_future()
 
         def done(result: Any, error: BaseException | None) -> None:
-            loop.call_soon_threadsafe(_settle, future, result, error)
+            with contextlib.suppress(RuntimeError):  # its loop has ended: nobody waits there any more
+                loop.call_soon_threadsafe(_settle, future, result, error)
 
         self._jobs.put(_Job(function, done))
         return await future
@@ -94,7 +99,7 @@ class Store:
 
     def read_now(self, function: Callable[[Session], T]) -> T:
         """The same, in the calling thread."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self._reading, expire_on_commit=False) as session:
             return function(session)
 
     def create(self, metadata: MetaData) -> None:

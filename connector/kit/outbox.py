@@ -124,7 +124,8 @@ class Outbox:
         loop = asyncio.get_running_loop()
 
         def committed() -> None:
-            loop.call_soon_threadsafe(self._wake.set)
+            with contextlib.suppress(RuntimeError):  # its loop has ended: another worker will find the rows
+                loop.call_soon_threadsafe(self._wake.set)
 
         self.store.on_commit(committed)
         self._wake.set()
@@ -146,7 +147,11 @@ class Outbox:
     async def _work(self) -> None:
         while True:
             self._wake.clear()
-            pause = await self._round()
+            try:
+                pause = await self._round()
+            except Exception:  # the store may be away for a while: the worker must outlive that
+                log.exception("outbox round failed")
+                pause = FIRST
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):  # not wait_for: until 3.12 it can swallow a cancellation
                     await self._wake.wait()
