@@ -1,6 +1,6 @@
 """The rows of the scenario: what must pass and what must be refused, with the code that the refusal must carry.
 
-A row that is not built yet stands here too: a step counts as whole only when every row of it has run and come out right.
+A row that is not built yet stands here too: a step is whole only when every row of it has run and come out right.
 """
 
 from collections.abc import Set as AbstractSet

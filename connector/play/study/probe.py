@@ -12,7 +12,7 @@ from pathlib import Path
 
 LIBC = ctypes.CDLL(None)
 HOST_ADDRESSES = (("127.0.0.1", 22), ("127.0.0.1", 80), ("169.254.169.254", 80), ("192.0.2.1", 443))
-HOST_FILES = ("/etc/shadow", "/root", "/home", "/var/lib/dure", "/proc/1/environ", "/proc/kcore")
+HOST_FILES = ("/etc/shadow", "/root", "/home", "/var/lib/dure", "/proc/kcore")
 
 
 def opens(attempt: Callable[[], object]) -> bool:
@@ -40,6 +40,17 @@ def looks(path: str) -> Callable[[], object]:
     return lambda: os.listdir(path) if os.path.isdir(path) else open(path, "rb").read(1)  # noqa: PTH112, PTH123, PTH208
 
 
+def foreign_environment() -> bool:
+    """Whether some process that can be seen carries more of its starter's environment than a search path."""
+    found: set[bytes] = set()
+    for process in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            found |= {entry.partition(b"=")[0] for entry in process.read_bytes().split(b"\0")}
+        except OSError:
+            continue
+    return bool(found - {b"", *os.environb, b"PATH", b"PWD"})
+
+
 def doors() -> dict[str, bool]:
     """Every door, and whether it is open."""
     status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
@@ -52,6 +63,7 @@ def doors() -> dict[str, bool]:
         "write /": opens(lambda: Path("/x").write_text("x")),
         "write /in": opens(lambda: Path("/in/x").write_text("x")),
         "write core_pattern": opens(lambda: os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))),
+        "environment of others": foreign_environment(),
         "hold-out": any("holdout" in path.name for path in Path("/in").iterdir()),
         "new user namespace": LIBC.unshare(0x10000000) == 0,
         "capabilities": int(status["CapEff"], 16) != 0,
