@@ -42,7 +42,7 @@ def task_certificate(runtime: Runtime, unit: Unit, body: Json, payload: Json) ->
     had = {(row.agreement, row.part) for row in released}
     for one in found.objects:
         if one.provider == runtime.did:
-            _same("key_released", (one.agreement, one.part) in had, one.key_released)
+            _key_released((one.agreement, one.part) in had, one.key_released, found.outcome)
     for row in released:
         for name in ("kind", "walls", "job_key", "code_digest", "image_digest"):
             _same(name, getattr(row, name), getattr(found, name))
@@ -116,13 +116,22 @@ def _ours(did: str, held: Sequence[DataKey], objects: Sequence[Object]) -> None:
             _same(f"object.{name}", needed, getattr(one, name))
 
 
+def _key_released(ours: bool, said: bool, outcome: str) -> None:
+    """A zone that died may not know of a key that was on its way to it; what it opened, it had a key to."""
+    if said != ours and (said or outcome == "COMPLETE"):
+        raise Refusal("receipt-disputed", what="key_released", needed=ours, seen=said)
+
+
 def _our_word(runtime: Runtime, study: str, held: Sequence[DataKey], found: ClosingCertificate) -> None:
-    """What the certificate quotes of us is what we signed: these keys, and none other."""
+    """What the certificate quotes of us is what we signed: these keys of this study, and none other."""
     keys = {runtime.did: runtime.keys.public("receipt")}
     own = [one for one in found.keys_destroyed if one.get("body", {}).get("hospital") == runtime.did]
-    quoted = [key for one in own for key in opened(one, "keys-destroyed", keys, runtime.did)["keys"]]
-    _same("keys_destroyed", sorted(row.id for row in held), sorted(key["key_id"] for key in quoted))
-    _same("keys_destroyed", {study}, {one["body"]["study"] for one in own} or {study})
+    try:
+        words = [opened(one, "keys-destroyed", keys, runtime.did) for one in own]
+    except Refusal as refusal:
+        raise Refusal("receipt-disputed", what="keys_destroyed", needed="our signature", seen=refusal.code) from None
+    quoted = sorted((word["study"], key["key_id"]) for word in words for key in word["keys"])
+    _same("keys_destroyed", sorted((study, row.id) for row in held), quoted)
 
 
 def _proven(found: TaskCertificate | ClosingCertificate) -> None:

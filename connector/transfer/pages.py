@@ -145,7 +145,7 @@ def transfers_table(rows: Iterable[Transfer], name: Faces) -> Table:
 
 
 def _transfer(row: Transfer, faces: Faces) -> tuple[Cell, ...]:
-    state = Badge(STATES.get(row.state, "waiting"), Said(f"transfer-{row.state}"))
+    state = Badge(STATES.get(row.state, "waiting"), Said(f"transfer-{row.state or 'begun'}"))
     return row.dataset, faces.name(row.zone), state, row.code, AtSecond(row.changed_at)
 
 
