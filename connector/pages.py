@@ -11,7 +11,9 @@ from connector.rights.pages import room as rights
 from connector.sources.pages import room as sources
 from connector.statements.pages import room as statements
 from connector.studies.pages import room as studies
+from connector.transfer.pages import company as asked_for
+from connector.transfer.pages import hospital as left_my_house
 
 EVERYBODY: Final[tuple[Room, ...]] = (overview, rights, statements)
-HOSPITAL: Final[tuple[Room, ...]] = (datasets, sources, negotiation)
-COMPANY: Final[tuple[Room, ...]] = (studies, negotiation, analysis)
+HOSPITAL: Final[tuple[Room, ...]] = (datasets, left_my_house, sources, negotiation)
+COMPANY: Final[tuple[Room, ...]] = (studies, negotiation, asked_for, analysis)

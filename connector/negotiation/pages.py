@@ -46,7 +46,7 @@ def _panels(runtime: Runtime, look: Look) -> Iterable[Panel]:
 
 
 def _negotiation(row: Negotiation, peer: Cell) -> tuple[Cell, ...]:
-    state = Badge(OUTCOMES.get(row.state, "waiting"), Said(f"negotiation-{row.state}"))
+    state = Badge(OUTCOMES.get(row.state, "waiting"), Said(f"negotiation-{row.state or 'begun'}"))
     return row.dataset, peer, state, row.code, AtSecond(row.changed_at)
 
 

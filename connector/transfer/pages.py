@@ -5,24 +5,24 @@ Our own rows say what we sent; what left the zone is the zone's word, asked for 
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
+from connector.evidence.certificates import of_study
 from connector.identity.service import ask
 from connector.kit.ports import Unreachable
 from connector.kit.role import Room
 from connector.kit.runtime import Runtime
-from connector.rights.model import PermitRow
 from connector.rights.service import Rights, permit_for
 from connector.sources.service import snapshots
 from connector.transfer import ending
-from connector.transfer.model import DataKey, KeyRelease, Transfer
+from connector.transfer.house import House, Released, house
+from connector.transfer.model import Transfer
 from connector.transfer.service import transfers
 from connector.web.access import duty
 from connector.web.cells import Badge, Cell, Outcome
@@ -54,41 +54,22 @@ async def stop(
     return RedirectResponse(f"/studies/{quote(study, safe='')}", 303, headers=dict(HEADERS))
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What this house did for a study, from its own rows."""
-
-    permit: PermitRow
-    transfers: Sequence[Transfer]
-    keys: Sequence[DataKey]
-    releases: Sequence[KeyRelease]
-
-    @property
-    def ciphertext(self) -> int:
-        """Bytes of ciphertext that lie, or lay, in the zone."""
-        there = {row.agreement for row in self.transfers if row.slot is not None}
-        return sum(part["bytes"] for key in self.keys if key.agreement in there for part in key.parts.values())
-
-
-def sent(session: Session, study: str) -> Sent | None:
-    """None for a study that has no permit here."""
-    permit = permit_for(session, study)
-    if permit is None:
-        return None
-    keys = session.exec(select(DataKey).where(DataKey.study == study).order_by(col(DataKey.made_at)))
-    released = session.exec(select(KeyRelease).where(KeyRelease.study == study).order_by(col(KeyRelease.at)))
-    return Sent(permit, transfers(session, study, limit=500), list(keys), list(released))
-
-
 async def remote(runtime: Runtime, study: str, _now: int) -> Iterable[Panel]:
     """The panel of what left, with what the zone says of results."""
-    found = await runtime.store.read(lambda session: sent(session, study))
-    if found is None:
+    permit = await runtime.store.read(lambda session: permit_for(session, study))
+    if permit is None:
         return ()
-    results = await _results(runtime, study, str(found.permit.fields["zone"])) if found.transfers else ()
+    zone = str(permit.fields["zone"])
+    results = await _results(runtime, study, zone)
+    found = await runtime.store.read(lambda session: _house(session, study, zone, results or ()))
     name = runtime.get(Faces).name
-    company, zone = name(found.permit.fields["applicant"]), name(found.permit.fields["zone"])
-    return (Panel("panel-left-house", flow(found, results, company, zone), wide=True),)
+    shown = flow(found, name(permit.fields["applicant"]), name(zone), silent=results is None)
+    return (Panel("panel-left-house", shown, wide=True),)
+
+
+def _house(session: Session, study: str, zone: str | None, results: Sequence[Mapping[str, Any]]) -> House:
+    keys, released = ending.data_keys(session, study), ending.releases(session, study)
+    return house(study, zone, transfers(session, study, limit=500), keys, released, of_study(session, study), results)
 
 
 async def _results(runtime: Runtime, study: str, zone: str) -> Sequence[Mapping[str, Any]] | None:
@@ -106,42 +87,43 @@ async def _results(runtime: Runtime, study: str, zone: str) -> Sequence[Mapping[
     return answer.body.get("releases", ()) if answer.ok and isinstance(answer.body, dict) else None
 
 
-def flow(found: Sent, results: Sequence[Mapping[str, Any]] | None, company: Value, zone: Value) -> Flow:
-    """Rows, ciphertext, keys, results: to whom, and how much. `results`: none when the zone did not say."""
-    tasks = {(row.task, row.kind) for row in found.releases}
+def flow(found: House, company: Value, zone: Value, *, silent: bool) -> Flow:
+    """Rows, ciphertext, keys, results: to whom, and how much. `silent`: the zone did not say what it let out."""
+    tasks = {(one.task, one.kind) for one in found.keys}
+    keys = sum(len(one.parts) for one in found.keys)
     return Flow(
         (
-            Movement(Said("flow-rows"), company, 0, Said("flow-stays")),
-            Movement(Said("flow-cipher"), zone, Bytes(found.ciphertext)),
-            Movement(Said("flow-keys"), zone, len(found.releases), Said("flow-keys-tasks", {"tasks": len(tasks)})),
-            _results_out(results, company),
+            Movement(Said("flow-rows"), company, found.rows_to_company, Said("flow-stays")),
+            Movement(Said("flow-cipher"), zone, Bytes(found.encrypted_bytes)),
+            Movement(Said("flow-keys"), zone, keys, Said("flow-keys-tasks", {"tasks": len(tasks)})),
+            _results_out(found, company, silent=silent),
         )
     )
 
 
-def _results_out(results: Sequence[Mapping[str, Any]] | None, company: Value) -> Movement:
-    if results is None:
+def _results_out(found: House, company: Value, *, silent: bool) -> Movement:
+    if silent:
         return Movement(Said("flow-model"), company, None, Said("flow-zone-silent"))
-    out = [one for row in results if row["state"] == "released" for one in row["files"] if one["state"] == "released"]
-    residual = sum(row.get("residual_bytes") or 0 for row in results if row["state"] == "released")
-    note = Said("flow-capacity", {"n": Bytes(residual)}) if out else None
-    return Movement(Said("flow-model"), company, Bytes(sum(one["bytes"] for one in out)), note)
+    residual = [one.residual_bytes for one in found.results if one.residual_bytes is not None]
+    note = Said("flow-capacity", {"n": Bytes(sum(residual))}) if residual else None
+    return Movement(Said("flow-model"), company, Bytes(sum(one.bytes for one in found.results)), note)
 
 
-def keys_table(rows: Iterable[KeyRelease]) -> Table:
-    """Every key that this house released: for which task, to which walls."""
-    headers = ("task", "task-kind", "key-part", "walls-level", "key-at")
-    return Table(
-        Said("keys-caption"),
-        headers,
-        tuple((row.task, Said(f"task-kind-{row.kind}"), row.part, row.walls, AtSecond(row.at)) for row in rows),
-    )
+def keys_table(rows: Iterable[Released]) -> Table:
+    """Every key that this house released: for which task, to which walls, and whether its end is certified."""
+    headers = ("task", "task-kind", "key-part", "walls-level", "key-at", "key-end")
+    return Table(Said("keys-caption"), headers, tuple(_released(row) for row in rows))
 
 
-def transfers_table(rows: Iterable[Transfer], name: Faces) -> Table:
+def _released(row: Released) -> tuple[Cell, ...]:
+    end = Badge("done", Said("key-certified")) if row.certified else Badge("waiting", Said("key-uncertified"))
+    return row.task, Said(f"task-kind-{row.kind}"), list(row.parts), row.walls, AtSecond(row.at), end
+
+
+def transfers_table(rows: Iterable[Transfer], faces: Faces) -> Table:
     """The transfers of a study: a company only ever names the zone."""
     headers = ("dataset", "transfer-to", "state", "negotiation-why", "last-change")
-    return Table(Said("transfers-caption"), headers, tuple(_transfer(row, name) for row in rows))
+    return Table(Said("transfers-caption"), headers, tuple(_transfer(row, faces) for row in rows))
 
 
 def _transfer(row: Transfer, faces: Faces) -> tuple[Cell, ...]:
@@ -156,9 +138,9 @@ def _hospital(runtime: Runtime, look: Look) -> Iterable[Panel]:
         yield Panel(
             "panel-stop", Action("stop", Said("stop-warning"), "stop-confirm", url, ask=(Writing("reason", "reason"),))
         )
-    found = sent(look.session, look.study)
-    if found is not None and found.releases:
-        yield Panel("panel-keys", keys_table(found.releases), wide=True)
+    found = _house(look.session, look.study, None, ())
+    if found.keys:
+        yield Panel("panel-keys", keys_table(found.keys), wide=True)
     yield from _both_sides(runtime, look)
 
 

@@ -45,7 +45,7 @@ class Policy:
 
 
 def policy(identifier: str, normalised: Mapping[str, Any], name: Callable[[str], Value]) -> Policy:
-    """A stored policy for a page, organisations by name. Not understood to the last clause, it shows no clause at all."""
+    """A stored policy for a page. Not understood to the last clause, it shows no clause at all."""
     try:
         found = model.Policy.from_json(dict(normalised))
         if found.to_json() != normalised:  # a member that nothing reads would be left out of the sentences
