@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from compute.deletion.api import room as deletion
 from compute.egress.api import room as egress
 from compute.engines.api import room as engines
 from compute.staging.api import room as staging
@@ -9,4 +10,4 @@ from compute.tables import ComputeTable
 from compute.tasks.api import room as tasks
 from connector.kit.role import Role
 
-zone: Final = Role("zone", ComputeTable.metadata, "compute.migrations", (engines, staging, tasks, egress))
+zone: Final = Role("zone", ComputeTable.metadata, "compute.migrations", (engines, staging, tasks, egress, deletion))

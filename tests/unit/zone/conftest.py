@@ -33,5 +33,3 @@ async def both(world: World) -> World:
     for name in ("h01", "h03"):
         await world.staged(name)
     return world
-
-

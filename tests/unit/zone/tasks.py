@@ -20,7 +20,9 @@ def document(world: World, engine: Bare, **changed: Any) -> Json:
     return {
         "name": "train",
         "inputs": inputs,
-        "outputs": [{"path": f"/out/{name}", "url": "dure:held"} for name in ("model.onnx", "metrics.json", "table.csv")],
+        "outputs": [
+            {"path": f"/out/{name}", "url": "dure:held"} for name in ("model.onnx", "metrics.json", "table.csv")
+        ],
         "executors": [{"image": f"dure-task@{engine.image.digest}", "command": ["python3", "/code/train.py"]}],
         "resources": {"cpu_cores": 2, "ram_gb": 1.0, "backend_parameters": {"max_seconds": "60"}},
         "tags": {"study": STUDY, "permit": PERMIT},

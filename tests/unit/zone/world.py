@@ -61,7 +61,12 @@ NAMES = ("op", "h01", "h03", "a02", "a03", "p01")
 CAMPS = {"op": "operator", "h01": "hospital", "h03": "hospital", "a02": "company", "a03": "company", "p01": "zone"}
 STUDY = "urn:uuid:00000000-0000-4000-8000-000000000001"
 PERMIT = "urn:uuid:00000000-0000-4000-8000-00000000000a"
-PEOPLE = {"operator": ("operator",), "reviewer-1": ("reviewer",), "reviewer-2": ("reviewer",), "reviewer-3": ("reviewer",)}
+PEOPLE = {
+    "operator": ("operator",),
+    "reviewer-1": ("reviewer",),
+    "reviewer-2": ("reviewer",),
+    "reviewer-3": ("reviewer",),
+}
 REVIEWERS = {"reviewer-1": "보건정보원", "reviewer-2": "기관 a02", "reviewer-3": "환자권리연대"}
 _POLICIES = Policies()
 
@@ -135,7 +140,7 @@ class Hospital:
         return {"keys": found}
 
     def certified(self, body: Json, payload: Json) -> None:
-        """"I checked the evidence"."""
+        """ "I checked the evidence"."""
         mine = [about["sha256"] for _, about in self.parts.values()]
         if body["type"] == "task-certificate":
             used = {part for task, part in self.released if task == body["about"]}
@@ -406,7 +411,9 @@ class World:
         async with httpx.AsyncClient(transport=transport, base_url=url("p01")) as client:
             response = await client.request(method, path, json=json, content=content, headers=given)
         kind = response.headers.get("content-type", "")
-        return response.status_code, response.json() if response.content and kind.startswith("application/json") else response.text
+        return response.status_code, response.json() if response.content and kind.startswith(
+            "application/json"
+        ) else response.text
 
     async def add(self, *rows: SQLModel) -> None:
         def function(unit: Unit) -> None:
