@@ -1,7 +1,7 @@
 """Tasks at the zone: submitted, run on keys that hospitals released, stopped, found dead; each ends once."""
 
 from tests.unit.zone.engines import Bare
-from tests.unit.zone.tasks import TES, document, ended, in_state, submitted, task
+from tests.unit.zone.tasks import ended, submitted
 from tests.unit.zone.world import World
 
 
