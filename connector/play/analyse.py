@@ -79,6 +79,103 @@ def _meter(row: Json) -> Json:
     return {name: metadata[name] for name in ("started_minutes", "cpu_ms", "peak_mb", "walls") if name in metadata}
 
 
+async def step_12(play: Play) -> None:
+    """The zone's own code on `holdout`, on the bytes to be released; at most three times a study."""
+    report = play.report
+    with report.done(12, "verify") as shown:
+        found = await verified(play, play.kept["train"], "model.onnx", "train")
+        expect(found["state"] == "passed", {"state": found["state"], "findings": found["findings"]})
+        model, parts = found["report"]["model"], found["report"]["parts"]
+        auc, control = model["whole"]["auc"], model["control"]
+        expect(0.80 <= auc[0] <= 0.88, auc)
+        expect(control["auc"] < 0.60, control)
+        expect(parts["in_both"] == 0 and parts["shared_by_hospitals"] == 0, parts)
+        play.kept["verification"] = found
+        estimable = sum(group["estimable"] for group in model["groups"])
+        shown.update(
+            auc=f"{auc[0]} ({auc[1]}-{auc[2]})",
+            shuffled=control["auc"],
+            slope=model["whole"]["slope"],
+            brier=model["whole"]["brier"],
+            groups=f"{estimable} of {len(model['groups'])} estimable",
+            weakest=model["weakest"],
+            residual_bytes=model["capacity_bytes"],
+            shared_pseudonyms=parts["shared_by_hospitals"],
+        )
+
+
+async def verified(play: Play, trained: str, model: str, control: str) -> Json:
+    """Asks for a verification and waits for its report."""
+    pi, path = play.hand("a02", "pi"), f"/api/studies/{play.study}/verifications"
+    wanted = {"task": trained, "model": model, "control": {"task": play.kept[control], "file": "controls.zip"}}
+    begun = await pi.post(path, wanted)
+
+    async def ended() -> Json | None:
+        row: Json = await pi.get(f"{path}/{begun['id']}")
+        return row if row["state"] != "running" else None
+
+    return await play.until("the verification ends", ended, 300)
+
+
+async def step_13(play: Play) -> None:
+    """What may not leave is refused, each for its own reason; model and metrics pass two reviewers."""
+    report, pi = play.report, play.hand("a02", "pi")
+    forest = [*TRAIN, "--forest"]
+    made = await run(play, pi, task("forest", "train", forest, outputs=["model.onnx", "metrics.json", "table.csv"]))
+    expect(made["state"] == "COMPLETE", ended_how(made))
+    with report.refused(13, "forest") as shown:
+        remembered = await verified(play, made["id"], "model.onnx", "train")
+        _reason(shown, remembered["findings"], "memorised")
+    export = ["python3", "-I", "/code/export.py"]
+    tried = ["patients.csv", "small.csv", "total.csv", "part.csv", "model.pickle"]
+    made = await run(play, pi, task("export", "export", TRAIN, export, outputs=tried))
+    expect(made["state"] == "COMPLETE", ended_how(made))
+    for key, files in (
+        ("record-level", ["patients.csv"]),
+        ("small-cell", ["small.csv"]),
+        ("differencing", ["total.csv", "part.csv"]),
+        ("pickle", ["model.pickle"]),
+    ):
+        with report.refused(13, key) as shown:
+            asked = await pi.post(f"/api/studies/{play.study}/releases", {"task": made["id"], "files": files})
+            findings = [one for file in asked["files"] for one in file["findings"]]
+            _reason(shown, findings, report.wanted(13, key))
+    await _release(play, pi)
+    with report.refused(12, "fourth"):
+        await verified(play, play.kept["train"], "model.onnx", "train")
+        await verified(play, play.kept["train"], "model.onnx", "train")
+
+
+def _reason(shown: Json, findings: list[Json], wanted: str) -> None:
+    """Puts the finding with the code `wanted` into the row, or the first one that there is."""
+    codes = {one["code"]: one for one in findings}
+    found = codes.get(wanted) or next(iter(codes.values()), {"code": None})
+    shown.update(
+        code=found["code"], needed=found.get("needed"), seen=found.get("seen"), also=sorted(set(codes) - {wanted})
+    )
+
+
+async def _release(play: Play, pi: Hand) -> None:
+    report, path = play.report, f"/api/studies/{play.study}/releases"
+    asked = await pi.post(path, {"task": play.kept["train"], "files": ["model.onnx", "metrics.json"]})
+    expect(asked["state"] == "review", {"state": asked["state"], "files": asked["files"]})
+    review = f"/api/releases/{asked['id']}/reviews"
+    verdict = {"verdict": "release", "reason": "표의 칸과 모델 시험 결과를 보았고 기준을 지킨다."}
+    with report.refused(13, "requester"):
+        await play.hand("p01", "pi").post(review, verdict)
+    with report.refused(13, "same-organisation"):
+        await play.hand("p01", "reviewer-3").post(review, verdict)
+    with report.done(13, "release") as shown:
+        for person in ("reviewer-1", "reviewer-2"):
+            row = await play.hand("p01", person).post(review, verdict)
+            if row["state"] == "released":
+                break
+        expect(row["state"] == "released", row["state"])
+        content = await pi.download(f"{path}/{asked['id']}/files/model.onnx")
+        shown.update(bytes=len(content), residual_bytes=row["residual_bytes"], reviews=len(row["reviews"]))
+        play.kept["release"] = row
+
+
 async def stop_button(play: Play) -> None:
     """A hospital presses Stop while a task runs: no further key, the task is gone, plaintext with it, in seconds."""
     report, pi = play.report, play.hand("a02", "pi")

@@ -54,6 +54,13 @@ class Hand:
         """What the person does. Raises `Said` for a no."""
         return await self._send("POST", path, json={} if body is None else body)
 
+    async def download(self, path: str) -> bytes:
+        """A file. Raises `Said` for a no."""
+        response = await self.client.get(self.url + path, headers={"authorization": f"Bearer {self.token}"})
+        if response.is_success:
+            return response.content
+        raise Said(response.status_code, response.json())
+
     async def _send(self, method: str, path: str, **rest: Any) -> Any:
         response = await self.client.request(
             method, self.url + path, headers={"authorization": f"Bearer {self.token}"}, **rest

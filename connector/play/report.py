@@ -34,6 +34,10 @@ class Report:
         if not self.as_json:
             print(text, flush=True)
 
+    def wanted(self, step: int, key: str) -> str:
+        """The code that a row must be refused with."""
+        return ROWS[step, key].code or ""
+
     @contextmanager
     def done(self, step: int, key: str, **values: Any) -> Iterator[dict[str, Any]]:
         """The block is one row that must succeed; what it puts into the dictionary is shown."""
