@@ -59,8 +59,7 @@ class Bare:
         key = X25519PrivateKey.generate()
         self.jobs[spec.job] = Job(spec, key, asyncio.get_running_loop().create_future())
         self.journal[spec.job] = dict(END)
-        for name, path in {**spec.code, **spec.plain}.items():
-            self.jobs[spec.job].inputs[name] = Path(path).read_bytes()
+        self.jobs[spec.job].inputs |= {name: _read(path) for name, path in {**spec.code, **spec.plain}.items()}
         return Prepared(spec.job, key.public_key().public_bytes_raw(), self.level, {**self.begin, "level": self.level})
 
     async def start(self, job: str, keys: Mapping[str, bytes]) -> None:
@@ -68,7 +67,7 @@ class Bare:
         found = self._known(job)
         for one in found.spec.inputs:
             target = self.folder / f"{job}-{hashlib.sha256(one.name.encode()).hexdigest()[:8]}"
-            assert hashlib.sha256(Path(one.path).read_bytes()).hexdigest() == one.sha256
+            assert hashlib.sha256(_read(one.path)).hexdigest() == one.sha256
             aad = one.aad.encode()
             open_stream(Path(one.path), target, unwrap(found.key, keys[one.name], aad), aad)
             found.inputs[one.name] = target.read_bytes()
@@ -133,3 +132,7 @@ class Bare:
         if self.breaks_at == where:
             self.breaks_at = ""
             raise Refusal("launcher-gone")
+
+
+def _read(path: str) -> bytes:
+    return Path(path).read_bytes()

@@ -114,9 +114,7 @@ async def test_a_study_from_training_to_its_end(real: World) -> None:
         assert (status, said["state"]) == (201, state), said
     status, sent = await real.call("a02", "GET", f"/releases/{asked['id']}/files/model.onnx")
     assert status == 200, sent
-    content = unwrap(
-        real.keys("a02").sealing, base64.b64decode(sent["sealed"]), f"{asked['id']}|model.onnx".encode()
-    )
+    content = unwrap(real.keys("a02").sealing, base64.b64decode(sent["sealed"]), f"{asked['id']}|model.onnx".encode())
     assert hashlib.sha256(content).hexdigest() == report["sha256"]
     await countersigned(real, "release", 1)
 
