@@ -13,6 +13,12 @@ from compute.tasks.service import tasks
 
 Json = dict[str, Any]
 
+#: What company and hospitals may know of each other's study: states, sizes and reasons, never content.
+_OF_TASK = set(
+    {"id", "kind", "state", "outcome", "code", "walls", "stop_ms", "recovered", "started_at", "ended_at", "cpu_ms"}
+)
+_OF_FILE = ("name", "kind", "bytes", "state", "findings")
+
 
 def overview(session: Session, row: Study) -> Json:
     """Everything of a study that this zone holds: for its company and its hospitals."""
@@ -33,16 +39,17 @@ def overview(session: Session, row: Study) -> Json:
             }
             for slot in slots(session, row.id, limit=500)
         ],
-        "tasks": [
-            one.model_dump(include={"id", "kind", "state", "outcome", "code", "walls", "stop_ms", "recovered"})
-            for one in tasks(session, row.id)
-        ],
+        "tasks": [one.model_dump(include=_OF_TASK) for one in tasks(session, row.id)],
         "verifications": [
-            one.model_dump(include={"id", "task", "trained", "model", "state", "code", "sha256"})
+            one.model_dump(include={"id", "task", "trained", "model", "state", "code", "sha256", "card"})
             for one in verifications_of(session, row.id)
         ],
         "releases": [
-            one.model_dump(include={"id", "task", "state", "residual_bytes"}) for one in releases_of(session, row.id)
+            {
+                **one.model_dump(include={"id", "task", "state", "residual_bytes"}),
+                "files": [{name: file[name] for name in _OF_FILE} for file in one.files],
+            }
+            for one in releases_of(session, row.id)
         ],
         "certificates": [
             one.model_dump(include={"about", "type", "digest", "result", "at"})

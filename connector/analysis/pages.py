@@ -84,26 +84,26 @@ def _file(row: Json, one: Json, study: str) -> tuple[Cell, ...]:
     released = one["state"] == "released"
     address = f"/api/studies/{quote(study, safe='')}/releases/{quote(row['id'], safe='')}/files/{quote(one['name'])}"
     name: Cell = Link(one["name"], address) if released else one["name"]
-    findings = [f"{found['code']} ({found.get('seen')} / {found.get('needed')})" for found in one["findings"]]
+    findings = [f"{found['code']} ({found['seen']} / {found['needed']})" for found in one["findings"]]
     state = Badge(RELEASES.get(one["state"], "failed"), _word("release", one["state"]))
     return name, one["kind"], Bytes(one["bytes"]), state, findings or None
 
 
 def _release_note(row: Json) -> Said:
-    values = {"state": _word("release", row["state"]), "residual": Bytes(row.get("residual_bytes") or 0)}
+    values = {"state": _word("release", row["state"]), "residual": Bytes(row["residual_bytes"])}
     return Said("release-note", values)
 
 
 def _task(row: Json) -> tuple[Cell, ...]:
-    started, ended = row.get("started_at"), row.get("ended_at")
+    state, started, ended = row["outcome"] or row["state"], row["started_at"], row["ended_at"]
     return (
         row["id"],
         _word("task-kind", row["kind"]),
-        Badge(TASKS.get(row["state"], "waiting"), _word("task-state", row["state"])),
-        row.get("walls"),
+        Badge(TASKS.get(state, "waiting"), _word("task-state", state)),
+        row["walls"],
         Lasting(ended - started) if started and ended else AtSecond(started) if started else None,
-        Lasting(row["cpu_ms"]) if row.get("cpu_ms") else None,
-        row.get("code"),
+        Lasting(row["cpu_ms"]) if row["cpu_ms"] else None,
+        row["code"],
     )
 
 
