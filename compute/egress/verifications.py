@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
+from compute.egress import card as cards
+from compute.egress import report
 from compute.egress.findings import Finding
 from compute.egress.model import Verification
 from compute.engines.service import Engines, verify_code
@@ -20,8 +22,7 @@ from compute.tasks.places import content
 from compute.tasks.profile import Mounted
 from compute.tasks.service import Furniture, enter, owned, planned, results
 from compute.tasks.states import Outcome
-from compute.verification import card as cards
-from compute.verification import code, report
+from compute.verification import code
 from connector.evidence import journal
 from connector.identity.service import spend
 from connector.identity.tokens import Caller

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compute.egress.card import card
+from compute.egress.report import Limits, findings, not_estimable, read
 from compute.verification import code
-from compute.verification.card import card
-from compute.verification.report import Limits, findings, not_estimable, read
 from connector.web.cards import panel
 from vocab.errors import Refusal
 from vocab.words import sentences, word
@@ -168,7 +168,7 @@ def test_the_bundle_is_the_same_bytes_each_time_and_holds_all_sources():
 
 def test_a_node_judges_outputs_without_the_tasks_packages():
     script = (
-        "import sys, compute.egress.checks, compute.verification.report, compute.verification.card\n"
+        "import sys, compute.egress.checks, compute.egress.report, compute.egress.card\n"
         "from compute.verification import code; code.bundle()\n"
         "sys.exit(bool({'numpy', 'onnx', 'sklearn', 'onnxruntime', 'duckdb'} & sys.modules.keys()))"
     )

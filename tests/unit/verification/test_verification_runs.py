@@ -10,7 +10,7 @@ from verification_cohort import write
 from verification_runs import LIMITS, SIZES, found, metrics, numbers, study, trained, verify
 
 from compute.egress.checks import check
-from compute.verification.report import Report, findings, not_estimable
+from compute.egress.report import Report, findings, not_estimable
 
 COLUMNS = ("age", "sex", "residence", "index_year", "outcome")
 

@@ -9,8 +9,8 @@ from typing import Any
 import onnx
 from verification_cohort import write
 
+from compute.egress.report import Limits, Report, findings, read
 from compute.verification import code
-from compute.verification.report import Limits, Report, findings, read
 
 STUDY = Path(__file__).parents[3] / "connector" / "play" / "study"
 LIMITS = Limits(leakage_auc=0.92, control_auc=0.60, membership_auc=0.60, leaf=5)

@@ -6,7 +6,7 @@ Fields after Mitchell et al., "Model Cards for Model Reporting" (2019), and TRIP
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .report import Report, not_estimable
+from compute.egress.report import Report, not_estimable
 
 FORMAT: Final = "dure-card-1"
 #: Keys of sentences in vocab/words/card.toml. Nobody can switch them off.
