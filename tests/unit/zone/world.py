@@ -40,6 +40,7 @@ from connector.policy.service import Policies
 from connector.rights import api as rights_api
 from connector.rights.acceptance import accept_standing
 from connector.rights.model import PermitRow
+from connector.web.faces import Faces
 from connector.web.people import People, Person
 from connector.web.refusals import install as install_web
 from connector.web.session import Sessions
@@ -382,7 +383,7 @@ class World:
         self.app.state.runtime = self.runtime
         site = Site("p01", "p01", "p01", ("zone",), people, Sessions(people, self.clock.monotonic))
         install_web(self.app, site)
-        for part in (Members(), ReadOnce(self.clock.now()), Receipts(), _POLICIES, site):
+        for part in (Members(), ReadOnce(self.clock.now()), Receipts(), Faces(), _POLICIES, site):
             self.runtime.add(part)
         for room in (identity_api.room, rights_api.room, evidence_api.room, *zone.rooms):
             room.install(self.runtime)
