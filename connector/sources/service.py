@@ -9,6 +9,8 @@ from sqlmodel import Session, col, select
 
 from connector.evidence import journal
 from connector.kit.db import Unit
+from connector.kit.erase import erase
+from connector.kit.outbox import Handler, Performed, Promise
 from connector.kit.runtime import Runtime
 from connector.rights.service import permit_for
 from connector.sources import files
@@ -17,7 +19,7 @@ from connector.sources.eligible import read_cohort
 from connector.sources.model import PseudonymKey, RegisterRow, Snapshot, Source, TrialRow
 from connector.sources.profile import KR_MED_1, read
 from connector.sources.sample import Sample, sample
-from connector.sources.snapshots import accept, cut, found, recheck, snapshot_for
+from connector.sources.snapshots import ENDS, accept, cut, found, recheck, snapshot_for
 from connector.sources.trial import run_trial
 from connector.web.people import Person
 from vocab.errors import Refusal
@@ -168,6 +170,13 @@ def example(runtime: Runtime) -> Sample | None:
     return sample(code, KR_MED_1) if code in HOSPITALS else None
 
 
+async def _ends(runtime: Runtime, row: Promise) -> Performed:
+    """Effect `snapshot-ends`: the permit is over and nobody closed the study; the plain files go all the same."""
+    snapshot_id = row.payload["snapshot"]
+    await asyncio.to_thread(erase, files.snapshot(runtime.settings.folder, snapshot_id))
+    return lambda unit: destroyed(unit, runtime, snapshot_id)
+
+
 async def _sweep(runtime: Runtime) -> None:
     """On start: what a crash left half cut or half erased goes."""
 
@@ -179,5 +188,6 @@ async def _sweep(runtime: Runtime) -> None:
 
 
 def install(runtime: Runtime) -> None:
-    """Registers the sweep."""
+    """Registers the sweep, and the end that needs nobody."""
+    runtime.outbox.handlers[ENDS] = Handler(partial(_ends, runtime))
     runtime.on_start.append(partial(_sweep, runtime))

@@ -5,12 +5,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
 from connector.evidence import journal
 from connector.evidence.service import author
+from connector.kit import outbox
 from connector.kit.db import Unit
 from connector.kit.erase import erase
 from connector.kit.leaks import Findings
@@ -22,11 +23,15 @@ from connector.sources.model import PseudonymKey, Snapshot, Source
 from connector.sources.profile import KR_MED_1, Profile, read
 from connector.web.people import Person
 from vocab.errors import Refusal
+from vocab.records.application import LONGEST
 from vocab.records.envelope import signed
 from vocab.records.permit import Permit
 
 Json = dict[str, Any]
 
+#: What erases a snapshot that no closing study has erased by then: the offers' duty to delete (ms after the permit).
+ENDS: Final = "snapshot-ends"
+DELETED_WITHIN: Final = 5 * 24 * 3600 * 1000
 #: Nobody can record an opt-out yet. When they can, their patient ids stand here.
 _OPT_OUTS: tuple[str, ...] = ()
 
@@ -210,7 +215,7 @@ def _row(snapshot_id: str, plan: Plan, made: cutting.Snapshot, findings: Finding
 def _keep(unit: Unit, runtime: Runtime, row: Snapshot) -> list[str]:
     """Keeps the new snapshot; returns the ids of those that it replaces."""
     now = runtime.now()
-    permitted(unit.session, runtime.get(Rights).demand(), runtime.did, row.study, row.dataset, now)
+    permit = permitted(unit.session, runtime.get(Rights).demand(), runtime.did, row.study, row.dataset, now)
     earlier = unit.session.exec(
         select(Snapshot).where(
             Snapshot.study == row.study, Snapshot.dataset == row.dataset, col(Snapshot.destroyed_at).is_(None)
@@ -221,6 +226,17 @@ def _keep(unit: Unit, runtime: Runtime, row: Snapshot) -> list[str]:
     for one in earlier:
         one.destroyed_at = now
     unit.session.add(Snapshot(**row.model_dump()))
+    ends_at = permit.until + DELETED_WITHIN
+    outbox.promise(
+        unit,
+        f"snapshot {row.id}",
+        ENDS,
+        {"snapshot": row.id},
+        now=now,
+        study=row.study,
+        due_at=ends_at,
+        deadline_at=ends_at + LONGEST,  # however long this node was away, the end is not forgotten
+    )
     journal.record(
         unit,
         "snapshot-cut",

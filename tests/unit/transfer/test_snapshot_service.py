@@ -158,7 +158,11 @@ async def test_a_new_cut_replaces_one_that_nobody_accepted_and_no_other(hospital
 
 @pytest.mark.parametrize(
     ("columns", "code"),
-    [(["ldl"], "column-outside-permit"), (["age", "egfr_followup"], "column-after-index"), (["note"], "free-text")],
+    [
+        (["ldl"], "column-outside-permit"),
+        (["age", "egfr_followup"], "column-after-index"),
+        (["note"], "column-outside-permit"),
+    ],
 )
 async def test_a_column_that_may_not_leave_leaves_nothing(hospital: Node, columns: list[str], code: str) -> None:
     allowed = [name for name in KR_MED_1.columns if name != "ldl"]
@@ -263,3 +267,15 @@ async def test_a_source_is_a_readable_file_of_this_node(hospital: Node, file: st
     (folder(hospital) / "link.sqlite").symlink_to(folder(hospital) / "source.sqlite")
     code = await refused(hospital, "steward", "/api/sources", {"dataset": "D-X", "file": file})
     assert code in ("source-unreadable", "request-invalid")
+
+
+async def test_a_snapshot_ends_with_its_permit_even_if_nobody_closes_the_study(nodes: Nodes, hospital: Node) -> None:
+    row = await made(hospital)
+    where = folder(hospital) / "snapshots" / row["id"]
+    nodes.clock.move(93 * DAY)
+    await nodes.settle()
+    assert where.exists()
+    nodes.clock.move(2 * DAY)
+    await nodes.settle()
+    assert not where.exists()
+    assert (await hospital.rows(Snapshot))[0].destroyed_at == nodes.clock.at
