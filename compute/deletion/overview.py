@@ -46,7 +46,7 @@ def overview(session: Session, row: Study) -> Json:
         ],
         "releases": [
             {
-                **one.model_dump(include={"id", "task", "state", "residual_bytes"}),
+                **one.model_dump(include={"id", "task", "state", "residual_bytes", "asked_at"}),
                 "files": [{name: file[name] for name in _OF_FILE} for file in one.files],
             }
             for one in releases_of(session, row.id)

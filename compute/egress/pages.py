@@ -1,6 +1,6 @@
 """What waits at the zone's door: requests to release, with what the checks found, and the reviewer's form."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from compute.egress import releases, verifications
 from compute.egress.model import Release, Review, Verification
 from compute.egress.reviews import review, reviews
+from connector.evidence.pages import names
 from connector.kit.role import Room
 from connector.kit.runtime import Runtime
 from connector.rights.service import Rights
@@ -26,7 +27,7 @@ from connector.web.layout import HEADERS, render
 from connector.web.people import Person
 from connector.web.site import Item, Site
 from connector.web.timeline import Figure, Panel, Table, Timeline
-from vocab.words.values import At, AtSecond, Bytes, Said
+from vocab.words.values import At, AtSecond, Bytes, Said, Value
 
 router = APIRouter(include_in_schema=False)
 
@@ -76,7 +77,7 @@ async def review_page(request: Request, release: str, person: Anyone) -> Respons
         row = releases.load(session, release)
         verified = verifications.load(session, row.verification) if row.verification else None
         may = may_review(runtime, person)
-        return view(row, verified, reviews(session, row.id), person, runtime.get(Faces), runtime.now(), may=may)
+        return view(row, verified, reviews(session, row.id), person, names(runtime), runtime.now(), may=may)
 
     return render(request, "timeline.html", page=await runtime.store.read(look))
 
@@ -105,7 +106,7 @@ def view(
     verified: Verification | None,
     said: Sequence[Review],
     person: Person,
-    faces: Faces,
+    name: Callable[[str], Value],
     now: int,
     *,
     may: bool,
@@ -115,13 +116,13 @@ def view(
     if verified is not None and verified.card is not None:
         panels.append(Panel("panel-card", cards.panel(verified.card["body"]), wide=True))
     if said:
-        panels.append(Panel("reviews-said", reviews_table(said), wide=True))
+        panels.append(Panel("reviews-said", reviews_table(said, name), wide=True))
     if may and row.state == "review" and person.id not in {one.person for one in said}:
         fields = (Choice("verdict", "verdict", VERDICTS), Writing("reason", "reason", 3))
         form = Fields(f"/reviews/{quote(row.id)}/do/review", fields, "verdict-do", note=Said("verdict-note"))
         panels.append(Panel("my-review", form, wide=True))
     return Timeline(
-        title=Said("review-of", {"who": faces.name(row.consumer)}),
+        title=Said("review-of", {"who": name(row.consumer)}),
         now_ms=now,
         refresh_url=f"/reviews/{quote(row.id)}",
         study=row.study,
@@ -148,10 +149,10 @@ def files_table(files: Iterable[dict[str, Any]]) -> Table:
     return Table(Said("release-files-caption"), headers, tuple(_file(one) for one in files))
 
 
-def reviews_table(rows: Iterable[Review]) -> Table:
+def reviews_table(rows: Iterable[Review], name: Callable[[str], Value]) -> Table:
     """What the reviewers said."""
     headers = ("reviewer", "organisation", "verdict", "reason", "key-at")
-    return Table(None, headers, tuple(_review(row) for row in rows))
+    return Table(None, headers, tuple(_review(row, name) for row in rows))
 
 
 def _request(row: Release, faces: Faces) -> tuple[Cell, ...]:
@@ -162,13 +163,16 @@ def _request(row: Release, faces: Faces) -> tuple[Cell, ...]:
 
 def _file(one: dict[str, Any]) -> tuple[Cell, ...]:
     state = Badge(STATES.get(one["state"], "failed"), Said(f"release-{one['state']}"))
-    findings = [f"{found['code']} ({found['seen']} / {found['needed']})" for found in one["findings"]]
+    findings = [
+        Said("release-finding", {"code": found["code"], "seen": found["seen"], "needed": found["needed"]})
+        for found in one["findings"]
+    ]
     return one["name"], one["kind"], Bytes(one["bytes"]), state, findings or None
 
 
-def _review(row: Review) -> tuple[Cell, ...]:
+def _review(row: Review, name: Callable[[str], Value]) -> tuple[Cell, ...]:
     verdict = Badge("done" if row.verdict == "release" else "refused", Said(f"verdict-{row.verdict}"))
-    return row.person, row.organisation, verdict, row.reason, AtSecond(row.at)
+    return name(row.person), row.organisation, verdict, row.reason, AtSecond(row.at)
 
 
 def _todos(runtime: Runtime, session: Session, person: Person, _now: int) -> Iterable[Todo]:

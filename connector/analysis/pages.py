@@ -13,7 +13,7 @@ from connector.kit.runtime import Runtime
 from connector.web import cards
 from connector.web.cells import Badge, Cell, Link, Outcome
 from connector.web.faces import Faces
-from connector.web.timeline import Figure, Figures, Panel, Table
+from connector.web.timeline import Event, Figure, Figures, Panel, Refusals, Table
 from vocab.errors import Refusal
 from vocab.records.envelope import opened
 from vocab.words import known
@@ -61,6 +61,9 @@ def panels(found: Json, study: str, keys: Mapping[str, bytes]) -> Iterable[Panel
     yield Panel("panel-tasks", tasks_table(found.get("tasks", ())), wide=True)
     for one in found.get("releases", ()):
         yield Panel("panel-release", release_table(one, study), _release_note(one), wide=True)
+    refused = tuple(event for one in found.get("releases", ()) for event in refusals(one))
+    if refused:
+        yield Panel("panel-refused-files", Refusals(refused), wide=True)
 
 
 def newest_card(verifications: Sequence[Json]) -> dict[str, Any] | None:
@@ -80,18 +83,36 @@ def release_table(row: Json, study: str) -> Table:
     return Table(None, headers, tuple(_file(row, one, study) for one in row["files"]))
 
 
+def refusals(row: Json) -> Iterable[Event]:
+    """Everything that the zone's checks hold against the files of one request."""
+    for one in row["files"]:
+        for found in one["findings"]:
+            yield Event(
+                at_ms=row["asked_at"],
+                kind="file-refused",
+                outcome="refused",
+                words_key="release-file-refused",
+                values={"file": one["name"], "kind": one["kind"]},
+                code=found["code"],
+                rule=found.get("rule"),
+                needed=found["needed"],
+                seen=found["seen"],
+            )
+
+
 def _file(row: Json, one: Json, study: str) -> tuple[Cell, ...]:
     released = one["state"] == "released"
     address = f"/api/studies/{quote(study, safe='')}/releases/{quote(row['id'], safe='')}/files/{quote(one['name'])}"
     name: Cell = Link(one["name"], address) if released else one["name"]
-    findings = [f"{found['code']} ({found['seen']} / {found['needed']})" for found in one["findings"]]
+    findings = [found["code"] for found in one["findings"]]
     state = Badge(RELEASES.get(one["state"], "failed"), _word("release", one["state"]))
     return name, one["kind"], Bytes(one["bytes"]), state, findings or None
 
 
 def _release_note(row: Json) -> Said:
-    values = {"state": _word("release", row["state"]), "residual": Bytes(row["residual_bytes"])}
-    return Said("release-note", values)
+    said = Said("release-state", {"state": _word("release", row["state"])})
+    left = row["state"] in ("review", "released")
+    return Said("release-note", {"state": said, "residual": Bytes(row["residual_bytes"])}) if left else said
 
 
 def _task(row: Json) -> tuple[Cell, ...]:

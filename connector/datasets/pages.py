@@ -57,7 +57,7 @@ async def datasets_page(
 async def dataset_page(request: Request, dataset: str, _person: Anyone) -> Response:
     """One dataset. Raises `Refusal("dataset-unknown")`."""
     runtime: Runtime = request.app.state.runtime
-    name = names(request)
+    name = names(request.app.state.runtime)
 
     def look(session: Session) -> Timeline:
         row, published = described(session, dataset), offers(session, dataset)

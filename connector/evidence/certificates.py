@@ -1,6 +1,6 @@
 """Deletion certificates as pages show them: what they state, who signed, and always their limits."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlmodel import Session, col, select
@@ -15,6 +15,14 @@ from vocab.words.values import At, AtSecond, Both, Said, Value
 
 #: How each result looks. Only a plain DELETED counts as done.
 RESULTS: Final[Mapping[str, Outcome]] = {"DELETED": "done", "DELETED_WITH_EXCEPTIONS": "waiting", "UNPROVEN": "failed"}
+HEADERS: Final = (
+    "certificate-of",
+    "state",
+    "certificate-exceptions",
+    "certificate-signer",
+    "last-change",
+    "receipt-files",
+)
 
 
 def panels(runtime: Runtime, look: Look) -> Iterable[Panel]:
@@ -27,7 +35,7 @@ def panels(runtime: Runtime, look: Look) -> Iterable[Panel]:
             parties = {did: name(did) for one in newest.envelope["signatures"] if (did := one["did"])}
             yield Panel(f"panel-{kind}", certificate(newest, parties))
     if len(rows) > 1:
-        yield Panel("panel-certificates", table(rows), wide=True)
+        yield Panel("panel-certificates", table(rows, name), wide=True)
 
 
 def of_study(session: Session, study: str) -> list[Receipt]:
@@ -54,10 +62,17 @@ def certificate(row: Receipt, names: Mapping[str, Value]) -> Certificate:
     )
 
 
-def table(rows: Sequence[Receipt]) -> Table:
-    """All certificates of a study."""
-    headers = ("certificate-of", "state", "certificate-exceptions", "walls-level", "last-change", "receipt-files")
-    return Table(Said("certificates-caption"), headers, tuple(_line(row) for row in rows))
+def table(rows: Sequence[Receipt], name: Callable[[str], Value]) -> Table:
+    """All certificates of a study: one for each hospital that signs."""
+    headers = (
+        "certificate-of",
+        "state",
+        "certificate-exceptions",
+        "certificate-signer",
+        "last-change",
+        "receipt-files",
+    )
+    return Table(Said("certificates-caption"), headers, tuple(_line(row, name) for row in rows))
 
 
 def exceptions(names: Sequence[str]) -> list[Value]:
@@ -82,10 +97,12 @@ def _items(body: Mapping[str, Any]) -> Iterable[Figure]:
     yield Figure("certificate-method", [str(one) for one in body["method"].values()])
 
 
-def _line(row: Receipt) -> tuple[Cell, ...]:
+def _line(row: Receipt, name: Callable[[str], Value]) -> tuple[Cell, ...]:
     body = row.payload or {}
     result = body["result"] if body.get("result") in RESULTS else "UNPROVEN"
     file: Cell = Link(Said("receipt-file"), f"/api/receipts/{row.id}/file") if row.proof is not None else None
     what = Said("certificate-of-task", {"task": body["task"]}) if row.type == TASK else Said("certificate-of-study")
     state = Badge(RESULTS[result], Said(f"certificate-{result}"))
-    return what, state, exceptions(body["exceptions"]), str(body["walls"]), AtSecond(row.at), file
+    signer = name(row.counterparty) if row.counterparty else None
+    signed = Badge("done", signer) if row.state == "complete" else Badge("waiting", signer)
+    return what, state, exceptions(body["exceptions"]), signed, AtSecond(row.at), file

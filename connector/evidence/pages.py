@@ -22,7 +22,7 @@ from connector.web.faces import Faces, Look
 from connector.web.home import Home, StudyLine
 from connector.web.layout import language_of, render, say
 from connector.web.people import Person
-from connector.web.site import Item, Site, site_of
+from connector.web.site import Item, Site
 from connector.web.timeline import Event, Panel, Timeline, Waiting
 from vocab.errors import Refusal
 from vocab.words.values import At, Said, Value
@@ -40,14 +40,22 @@ ROWS: Final = 50
 @router.get("/")
 async def home(request: Request, person: Anyone) -> Response:
     """What waits for me, the studies, and what this node waits for."""
-    runtime, now, name = _runtime(request), _runtime(request).now(), names(request)
+    runtime = _runtime(request)
+    now, name = runtime.now(), names(runtime)
     faces = runtime.get(Faces)
 
     def look(session: Session) -> Home:
         todos = [todo for ask in faces.todos for todo in ask(session, person, now)]
         studies = [_line(session, faces, row, name, now) for row in _newest_of_each(session)]
         waiting = views.waits(outbox.waiting(session), _parties(session), name, now)
-        return Home(now, tuple(sorted(todos, key=lambda one: one.since)), tuple(studies), Waiting(waiting))
+        last = session.exec(select(func.max(Entry.id))).one() or 0
+        return Home(
+            now_ms=now,
+            todos=tuple(sorted(todos, key=lambda one: one.since)),
+            studies=tuple(studies),
+            waits=Waiting(waiting),
+            events_url=f"/api/journal/stream?after={last}",
+        )
 
     return render(request, "home.html", page=await runtime.store.read(look))
 
@@ -55,7 +63,8 @@ async def home(request: Request, person: Anyone) -> Response:
 @router.get("/studies/{study}")
 async def timeline(request: Request, study: str, person: Anyone, before: Before = None) -> Response:
     """One study as this house saw it. Raises `Refusal("not-found")` for one that never touched it."""
-    runtime, now, name = _runtime(request), _runtime(request).now(), names(request)
+    runtime = _runtime(request)
+    now, name = runtime.now(), names(runtime)
     faces = runtime.get(Faces)
     remote = await asyncio.gather(*(ask(study, now) for ask in faces.remote)) if before is None else []
 
@@ -69,7 +78,7 @@ async def timeline(request: Request, study: str, person: Anyone, before: Before 
         waiting = [row for row in outbox.waiting(session) if row.study == study]
         shown = views.waits(waiting, _parties(session), name, now)
         panels = [panel for found in remote for panel in found]
-        panels += [panel for ask in faces.panels for panel in ask(seen)]
+        panels += [panel for ask in (*faces.panels, *faces.tail) for panel in ask(seen)]
         panels += [Panel("panel-waiting", Waiting(shown))] if shown else []
         address, last = f"/studies/{quote(study, safe='')}", (rows[-1].id or 0) if rows else 0
         return Timeline(
@@ -93,7 +102,7 @@ async def why(request: Request, number: int, _person: Anyone) -> Response:
     row = await _runtime(request).store.read(lambda session: session.get(Entry, number) if number < 1 << 53 else None)
     if row is None or row.code is None:
         raise Refusal("not-found", what=str(number))
-    event = views.event(row, names(request))
+    event = views.event(row, names(_runtime(request)))
     said = say(row.code, language_of(request), event.values, rule=row.rule, needed=row.needed, seen=row.seen)
     where = row.values.get("where")
     return render(request, "refusal.html", event=event, said=said, where=where, study=row.study)
@@ -102,7 +111,8 @@ async def why(request: Request, number: int, _person: Anyone) -> Response:
 @router.get("/receipts")
 async def receipts(request: Request, _person: Anyone, before: Before = None) -> Response:
     """The receipts, newest first, with the files that prove them."""
-    runtime, name = _runtime(request), names(request)
+    runtime = _runtime(request)
+    name = names(runtime)
     query = select(Receipt).order_by(col(Receipt.at).desc(), col(Receipt.id)).limit(ROWS)
     query = query if before is None else query.where(Receipt.at < before)
     rows = await runtime.store.read(lambda session: list(session.exec(query)))
@@ -116,9 +126,9 @@ async def receipts(request: Request, _person: Anyone, before: Before = None) -> 
     return render(request, "timeline.html", page=page)
 
 
-def names(request: Request) -> Callable[[str], Value]:
+def names(runtime: Runtime) -> Callable[[str], Value]:
     """Who is meant by a DID or by one of our people's ids, in words where this node knows them."""
-    people, faces = site_of(request).people, _runtime(request).get(Faces)
+    people, faces = runtime.get(Site).people, runtime.get(Faces)
 
     def name(who: str) -> Value:
         if who.startswith("did:"):
@@ -173,7 +183,7 @@ def _runtime(request: Request) -> Runtime:
 def install(runtime: Runtime) -> None:
     """Puts up the board on which the rooms above hang what they know; the certificates are this room's own."""
     runtime.add(Faces())
-    runtime.get(Faces).panels.append(partial(certificates.panels, runtime))
+    runtime.get(Faces).tail.append(partial(certificates.panels, runtime))
     runtime.get(Site).items.extend([Item("/", "home"), Item("/receipts", "receipts")])
 
 

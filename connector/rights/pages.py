@@ -16,6 +16,7 @@ from connector.web.timeline import Figure, Panel, Table, clock
 from vocab.words import known
 from vocab.words.values import AtSecond, Both, Said, Value
 
+ROWS: Final = 50
 #: How each state of a permit looks; anything else is no permission.
 STATES: Final[dict[str | None, Outcome]] = {"active": "done", "suspended": "waiting", "ended": "refused"}
 GRANT_STATES: Final[dict[str, Outcome]] = {"running": "done", "stopping": "waiting", "ended": "refused"}
@@ -27,7 +28,7 @@ def install(runtime: Runtime) -> None:
     faces.name = partial(name, runtime.get(Rights), runtime)
     faces.known.append(partial(_known, runtime.get(Rights), faces))
     faces.facts.append(partial(_facts, runtime.get(Rights)))
-    faces.panels.append(_panels)
+    faces.tail.append(_panels)
 
 
 def name(rights: Rights, runtime: Runtime, did: str) -> Value:
@@ -66,16 +67,19 @@ def _facts(rights: Rights, look: Look) -> Iterable[Figure]:
 
 
 def _panels(look: Look) -> Iterable[Panel]:
-    query = select(Grant).where(Grant.study == look.study).order_by(col(Grant.granted_at).desc()).limit(50)
-    rows = list(look.session.exec(query))
+    """What runs, and what was stopped; what simply came to its end is told by its own room."""
+    query = select(Grant).where(Grant.study == look.study).order_by(col(Grant.granted_at).desc())
+    found = (row for row in look.session.exec(query) if row.state != "ended" or row.why is not None)
+    rows = list({(row.kind, row.id): row for row in found}.values())[:ROWS]
     if not rows:
         return
     table = Table(
         Said("grants-caption"),
-        ("grant", "state", "grant-since", "grant-why"),
+        ("grant", "grant-id", "state", "grant-since", "grant-why"),
         tuple(
             (
                 _kind(row.kind),
+                row.id,
                 Badge(GRANT_STATES.get(row.state, "failed"), Said(f"grant-{row.state}")),
                 AtSecond(row.granted_at),
                 row.why,

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlmodel import Session, col, select
 
+from connector.evidence.pages import names
 from connector.kit.role import Room
 from connector.kit.runtime import Runtime
 from connector.rights.model import PermitRow
@@ -171,13 +172,13 @@ def column(name: str) -> Value:
     return Said(f"column-{name}") if known(f"column-{name}") else name
 
 
-def snapshot_table(rows: Sequence[Snapshot]) -> Table:
+def snapshot_table(rows: Sequence[Snapshot], name: Callable[[str], Value]) -> Table:
     """The snapshots of a study, whatever became of them."""
-    return Table(Said("snapshots-caption"), HEADERS_OF_SNAPSHOTS, tuple(_snapshot(row) for row in rows))
+    return Table(Said("snapshots-caption"), HEADERS_OF_SNAPSHOTS, tuple(_snapshot(row, name) for row in rows))
 
 
-def _snapshot(row: Snapshot) -> tuple[Cell, ...]:
-    people = [one for one in (row.made_by, row.accepted_by) if one]
+def _snapshot(row: Snapshot, name: Callable[[str], Value]) -> tuple[Cell, ...]:
+    people = [name(one) for one in (row.made_by, row.accepted_by) if one]
     return row.dataset, snapshot_state(row), row.patients, row.k, people, row.digest.removeprefix("sha256:")[:16]
 
 
@@ -197,7 +198,7 @@ def _panels(runtime: Runtime, look: Look) -> Iterable[Panel]:
     datasets = {row.dataset for row in rows} | set(_ours(runtime, look.session, look.study))
     yield from _actions(runtime, look, rows)
     if rows:
-        yield Panel("panel-snapshots", snapshot_table(rows), wide=True)
+        yield Panel("panel-snapshots", snapshot_table(rows, names(runtime)), wide=True)
     for row in newest_trials(look.session):
         if row.dataset in datasets:
             yield from trial_panels(row, near=True)

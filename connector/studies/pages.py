@@ -66,7 +66,7 @@ async def search_page(
     found = await search.search(runtime, q, commercial=commercial)
     panels = (
         Panel("panel-may-apply", may_apply(found.rows), Said("may-apply-note"), wide=True),
-        Panel("panel-not-for-us", withheld(found.rows, names(request)), wide=True),
+        Panel("panel-not-for-us", withheld(found.rows, names(request.app.state.runtime)), wide=True),
         *((Panel("panel-unasked", unasked(found.unasked)),) if found.unasked else ()),
     )
     return render(request, "search.html", q=q, commercial=commercial, panels=panels)

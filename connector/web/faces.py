@@ -44,6 +44,8 @@ class Faces:
     todos: list[Callable[[Session, Person, int], Iterable[Todo]]] = field(default_factory=list)
     facts: list[Callable[[Look], Iterable[Figure]]] = field(default_factory=list)
     panels: list[Callable[[Look], Iterable[Panel]]] = field(default_factory=list)
+    #: Panels that stand below those of the roles.
+    tail: list[Callable[[Look], Iterable[Panel]]] = field(default_factory=list)
     #: Panels that another node has to be asked for. Whoever asks answers within seconds, also when nobody answers it.
     remote: list[Callable[[str, int], Awaitable[Iterable[Panel]]]] = field(default_factory=list)
     #: The name of the organisation with this DID, or the DID.

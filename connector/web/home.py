@@ -30,12 +30,16 @@ class StudyLine:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Any list may be empty, and then the page says so. `waits`: what this node still has to bring to others."""
+    """Any list may be empty, and then the page says so. `waits`: what this node still has to bring to others.
+
+    `events_url` makes the page live.
+    """
 
     now_ms: int
     todos: tuple[Todo, ...]
     studies: tuple[StudyLine, ...]
     waits: Waiting | None = None
+    events_url: str | None = None
 
     @property
     def now(self) -> AtSecond:

@@ -38,7 +38,7 @@ async def log_page(
 ) -> Response:
     """The log as its own people see it; everything on this page can be checked from the public files."""
     runtime: Runtime = request.app.state.runtime
-    name = names(request)
+    name = names(request.app.state.runtime)
 
     def look(session: Session) -> LogPage:
         head = service.head(session, service.log_key(runtime).name)
