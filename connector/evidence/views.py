@@ -120,7 +120,7 @@ def readable(value: Any, name: Name) -> Any:
 
 
 def _effect(kind: str) -> Value:
-    key = f"effect.{kind}"
+    key = f"effect.{kind.replace(':', '-')}"
     return Said(key) if known(key) else kind
 
 
