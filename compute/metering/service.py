@@ -39,7 +39,7 @@ def started_minutes(wall_ms: int, outcome: str) -> int:
 
 
 def metered(unit: Unit, runtime: Runtime, used: Used) -> Meter:
-    """Stores the reading and authors the receipt `task-end`, in the unit in which the task ends."""
+    """Stores the reading; of a task that began, authors the receipt `task-end`: in the unit in which it ends."""
     kept = unit.session.get(Meter, used.task)
     if kept is not None:
         return kept
@@ -56,6 +56,8 @@ def metered(unit: Unit, runtime: Runtime, used: Used) -> Meter:
         at=used.ended,
     )
     unit.session.add(row)
+    if used.started is None:
+        return row
     author(
         unit,
         runtime,

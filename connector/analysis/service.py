@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from sqlmodel import Session
 
+from connector.analysis import receipts
 from connector.evidence import journal
 from connector.identity.service import ask
 from connector.kit.ports import Unreachable
@@ -37,7 +38,13 @@ async def submit(runtime: Runtime, study: str, person: str, wanted: Json) -> Jso
     answer: Json = await zone(runtime, permit, "POST", f"{TES}/tasks", task)
     await runtime.store.run(
         lambda unit: journal.record(
-            unit, "analysis-submitted", now=runtime.now(), study=study, by=person, task=answer["id"], name=wanted["name"]
+            unit,
+            "analysis-submitted",
+            now=runtime.now(),
+            study=study,
+            by=person,
+            task=answer["id"],
+            name=wanted["name"],
         )
     )
     return answer
@@ -132,5 +139,6 @@ def _task(study: str, permit: PermitRow, own: list[Agreement], wanted: Mapping[s
     }
 
 
-def install(_runtime: Runtime) -> None:
-    """Nothing to register: the zone keeps the state of what runs there."""
+def install(runtime: Runtime) -> None:
+    """The zone keeps the state of what runs there; what it charges for is compared here."""
+    receipts.install(runtime)

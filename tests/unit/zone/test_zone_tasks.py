@@ -245,7 +245,8 @@ async def test_killed_after_any_commit_it_ends_once(both: World, engine: Bare, c
 
     async def whole() -> bool:
         certificates = [row for row in await both.authored("task-certificate") if row.state == "complete"]
-        return len(certificates) == 2 and len(await both.authored("task-end")) == 1
+        began = 0 if (await both.rows(Task))[0].started_at is None else 1
+        return len(certificates) == 2 and len(await both.authored("task-end")) == began
 
     assert said["state"] in ("COMPLETE", "SYSTEM_ERROR")
     if said["state"] == "SYSTEM_ERROR" and (await both.rows(Task))[0].job_key is None:
