@@ -196,7 +196,7 @@ async def _close(runtime: Runtime, row: Promise) -> Performed:
     zone = await runtime.store.read(lambda session: _zone(session, study))
     member = runtime.get(Rights).demand().member(zone) if zone else None
     if member is not None:
-        answer = await ask(runtime, "POST", f"{member.url}/studies/{study}/close", member.did)
+        answer = await ask(runtime, "POST", f"{member.url}/studies/{study}/close", member.did, json={})
         if not answer.ok and answer.status != 404:  # 404: nothing of this study was ever there
             raise relayed(answer)
     operator = runtime.settings.authority
