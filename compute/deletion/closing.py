@@ -66,7 +66,7 @@ def closing(unit: Unit, runtime: Runtime, row: Study, why: str) -> None:
         end_early(unit, runtime, task, "expired" if why == "expired" else "study-closed")
     end_grant(unit, kind="study", id=row.id, now=now)
     _promise(unit, runtime, row.id, STEPS[0])
-    journal.record(unit, "study-closing", now=now, study=row.id, by=row.consumer, why=why)
+    journal.record(unit, "zone-closing", now=now, study=row.id, by=row.consumer, why=why)
 
 
 async def right_ended(runtime: Runtime, promise: Promise) -> Performed:
@@ -183,7 +183,7 @@ def _confirm(runtime: Runtime, study: str, provider: str, envelope: Json, unit: 
     if row is None or provider in {one["body"]["hospital"] for one in row.keys_destroyed}:
         return
     row.keys_destroyed = [*row.keys_destroyed, envelope]
-    journal.record(unit, "hospital-keys-destroyed", now=runtime.now(), study=study, by=provider)
+    journal.record(unit, "zone-keys-destroyed", now=runtime.now(), study=study, by=provider)
 
 
 async def certify(runtime: Runtime, promise: Promise) -> Performed:
@@ -226,7 +226,7 @@ def _certified(unit: Unit, runtime: Runtime, study: str, found: Mapping[str, Any
             study=study,
         )
     said = {"result": kept.result, "exceptions": body["exceptions"]}
-    journal.record(unit, "study-closed", now=now, study=study, by=row.consumer, **said)
+    journal.record(unit, "zone-closed", now=now, study=study, by=row.consumer, **said)
 
 
 def _body(session: Session, zone: str, row: Study, found: Mapping[str, Any], walls: str, now: int) -> Json:
