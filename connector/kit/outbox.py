@@ -159,8 +159,9 @@ class Outbox:
     async def _round(self) -> float:
         """Starts what is due; returns the seconds until the next row is."""
         now, pause = self.clock.now(), SWEEP
+        busy = set(self._running)  # before the rows are read: one that ends meanwhile is read as waiting still
         for row in await self.store.read(heads):
-            if row.process in self._running:
+            if row.process in busy:
                 continue
             if row.due_at > now:
                 pause = min(pause, (row.due_at - now) / 1000)
