@@ -36,7 +36,7 @@ async def judged(
 ) -> dict[str, list[Decision]]:
     """The gate's answers by file: one for each agreement. `files`: what the checks say of each (`Checked.facts`).
 
-    Raises `Refusal("study-closed" | "expired")` for a study that is over.
+    Raises `Refusal("expired")` for a study that is over.
     """
     rights, policies, now = runtime.get(Rights).demand(), runtime.get(Policies), runtime.now()
     level = runtime.get(Engines).demand().capabilities.level

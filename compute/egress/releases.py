@@ -53,7 +53,7 @@ class Candidate:
 async def ask(runtime: Runtime, by: Caller, study: str, task: str, names: Sequence[str], requester: str) -> Release:
     """Checks the files and hands those that pass to the reviewers; the others are listed with their reasons.
 
-    Raises `Refusal`: not-found for a file that the task did not leave, study-closed, expired.
+    Raises `Refusal`: not-found for a file that the task did not leave, expired.
     """
     row, found = await runtime.store.read(lambda session: _asked(session, by.did, study, task, names))
     candidates = await _candidates(runtime, found)

@@ -76,12 +76,12 @@ def slots(session: Session, study: str | None = None, *, after: str = "", limit:
 
 
 def study_open(session: Session, study: str) -> Study:
-    """The study, if something may still start in it. Raises `Refusal("study-closed" | "not-staged")`."""
+    """The study, if something may still start in it. Raises `Refusal("expired" | "not-staged")`."""
     row = session.get(Study, study)
     if row is None:
         raise Refusal("not-staged", seen=study, study=study)
     if row.state != "open":
-        raise Refusal("expired" if row.why == "expired" else "study-closed", study=study, seen=row.state)
+        raise Refusal("expired", rule="study.state", needed="open", seen=row.state, study=study)
     return row
 
 

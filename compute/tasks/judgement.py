@@ -64,7 +64,7 @@ class Verdict:
 
 
 async def judged(runtime: Runtime, plan: Plan) -> list[Verdict]:
-    """The gate's yes for every agreement of the plan. Raises its `Refusal`; before that `study-closed`, `not-staged`,
+    """The gate's yes for every agreement of the plan. Raises its `Refusal`; before that `expired`, `not-staged`,
     `no-agreement` for what the gate cannot know."""
     rights, policies, now = runtime.get(Rights).demand(), runtime.get(Policies), runtime.now()
     level = runtime.get(Engines).demand().capabilities.level

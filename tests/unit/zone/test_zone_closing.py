@@ -53,7 +53,7 @@ async def test_after_the_end_nothing_starts_and_nothing_is_staged(both: World, e
     await both.call("a02", "POST", f"/studies/{STUDY}/close", {})
     await closed(both)
     status, said = await both.call("a02", "POST", "/ga4gh/tes/v1/tasks", document(both, engine))
-    assert (status, said["code"]) == (409, "study-closed")
+    assert (status, said["code"]) == (403, "expired")
     hospital = both.hospitals["h01"]
     status, said = await both.call("h01", "POST", "/slots", both.wanted(hospital))
     assert said["code"] == "study-closed"
