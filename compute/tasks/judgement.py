@@ -85,6 +85,7 @@ async def judged(runtime: Runtime, plan: Plan) -> list[Verdict]:
         if about["permit"] is None:
             raise Refusal("no-permit", rule="permit", needed="given", study=plan.study)
         _applicant_alone(plan, about["permit"])
+        _not_over(about["permit"], now)
         study_open(session, plan.study)
         counts = {
             "jobs_done": started(session, plan.study, "train", plan.task),
@@ -106,6 +107,12 @@ async def judged(runtime: Runtime, plan: Plan) -> list[Verdict]:
             answer.values.update(study=plan.study, dataset=one.slot.dataset)
             raise answer
     return found
+
+
+def _not_over(permit: Json, now: int) -> None:
+    """Raises `Refusal("expired")`: said even when nothing of the study is left here for the gate to be asked about."""
+    if permit["state"] == "ended" or now >= permit["until"]:
+        raise Refusal("expired", rule="permit.until", needed=permit["until"], seen=now)
 
 
 def _asked(policies: Policies, plan: Plan, gathered: Sequence[tuple[Slot, Json]], now: int) -> list[Verdict]:

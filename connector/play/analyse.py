@@ -1,7 +1,5 @@
 """Steps 11 to 13: A02 trains inside the zone's walls, the zone verifies, only results leave."""
 
-import asyncio
-import time
 from typing import Any, Final
 
 from connector.play.apply import code
@@ -174,27 +172,3 @@ async def _release(play: Play, pi: Hand) -> None:
         content = await pi.download(f"{path}/{asked['id']}/files/model.onnx")
         shown.update(bytes=len(content), residual_bytes=row["residual_bytes"], reviews=len(row["reviews"]))
         play.kept["release"] = row
-
-
-async def stop_button(play: Play) -> None:
-    """A hospital presses Stop while a task runs: no further key, the task is gone, plaintext with it, in seconds."""
-    report, pi = play.report, play.hand("a02", "pi")
-    path = f"/api/studies/{play.study}/tasks"
-    with report.done(11, "stop") as shown:
-        begun = await pi.post(path, task("long", "train", TRAIN, [*TRAIN, "--shuffle-labels"], outputs=["model.onnx"]))
-
-        async def running() -> bool:
-            return bool((await pi.get(f"{path}/{begun['id']}"))["state"] == "RUNNING")
-
-        await play.until("the task runs", running)
-        pressed = time.monotonic()
-        await play.hand("h03", "acceptor").post(f"/api/studies/{play.study}/stop", {"reason": "환자 문의로 중단한다."})
-
-        async def gone() -> Json | None:
-            row: Json = await pi.get(f"{path}/{begun['id']}")
-            return row if row["state"] in ENDED else None
-
-        ended = await play.until("the task is gone", gone)
-        expect(ended["state"] != "COMPLETE", ended_how(ended))
-        shown.update(state=ended["state"], seconds=round(time.monotonic() - pressed, 2), **_meter(ended))
-        await asyncio.sleep(0)

@@ -110,16 +110,15 @@ async def permit_of(play: Play, study: str, node: str = "a02", person: str = "pi
     return next((row for row in rows if row["study"] == study), None)
 
 
-async def short_permit(play: Play, seconds: int) -> None:
-    """A second, tiny study whose permit runs out by itself: approved by the same board in the same way."""
-    plan = await whole_plan(play, period_ms=seconds * 1000, risk="low", outcome_reward=0)
-    plan["datasets"] = plan["datasets"][:1]
-    plan["title"] = "짧은 허가"
-    study = await _apply(play.hand("a02", "pi"), plan)
-    path = f"/api/applications/{study['id']}"
+async def approved(play: Play, title: str, node: str, period_ms: int) -> str:
+    """A further study of A02 on the dataset of one hospital, approved by the same board in the same way."""
+    plan = await whole_plan(play, period_ms=period_ms, risk="low", outcome_reward=0, title=title)
+    plan["datasets"] = [one for one in plan["datasets"] if one["id"] == cast.DATASETS[node]]
+    study: str = (await _apply(play.hand("a02", "pi"), plan))["id"]
+    path = f"/api/applications/{study}"
     await play.hand("op", "secretary").post(f"{path}/prescreen", {"complete": True, "reason": "서류가 모두 있다."})
     for member, reason in REASONS.items():
         await play.hand("op", member).post(f"{path}/votes", {"vote": "yes", "reason": reason})
     await play.hand("op", "chair").post(f"{path}/decide")
-    play.kept["short"] = study["id"]
-    await play.until("the short permit reaches A02", lambda: permit_of(play, study["id"]))
+    await play.until("the permit reaches A02", lambda: permit_of(play, study))
+    return study

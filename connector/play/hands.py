@@ -54,9 +54,11 @@ class Hand:
         """What the person does. Raises `Said` for a no."""
         return await self._send("POST", path, json={} if body is None else body)
 
-    async def download(self, path: str) -> bytes:
-        """A file. Raises `Said` for a no."""
-        response = await self.client.get(self.url + path, headers={"authorization": f"Bearer {self.token}"})
+    async def download(self, path: str, body: Any = None) -> bytes:
+        """A file; with `body` it is asked for by POST. Raises `Said` for a no."""
+        headers = {"authorization": f"Bearer {self.token}"}
+        method = "GET" if body is None else "POST"
+        response = await self.client.request(method, self.url + path, headers=headers, json=body)
         if response.is_success:
             return response.content
         raise Said(response.status_code, response.json())

@@ -1,0 +1,111 @@
+"""Steps 19 and 20: fees and rewards to the won, and the audit that believes nobody."""
+
+import asyncio
+import shutil
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from connector.cli.ask import audit, recompute
+from connector.evidence.offline import verify_log
+from connector.play import cast
+from connector.play.hands import expect
+from connector.play.stage import Play
+
+Json = dict[str, Any]
+
+
+async def step_19(play: Play) -> None:
+    """What was metered and agreed, computed again by whoever wants to."""
+    report, clerk = play.report, play.hand("op", "clerk")
+    with report.refused(19, "float"):
+        tariff = files("policies").joinpath("tariff.toml").read_text().replace("zone_minute = 60", "zone_minute = 60.5")
+        await clerk.post("/api/settlements/preview", {"study": play.study, "tariff": tariff})
+    with report.refused(19, "unlogged"):
+        missing = {"study": play.study, "receipts": ["urn:uuid:00000000-0000-4000-8000-000000000000"]}
+        await clerk.post("/api/settlements", missing)
+    with report.done(19, "settle") as shown:
+        run = await play.until("the study can be settled", lambda: _settled(play), 60)
+        play.kept["run"] = run["id"]
+        shown.update(_sums(run))
+    with report.done(19, "again") as shown:
+        again = await clerk.post("/api/settlements", {"study": play.study})
+        expect(again["id"] == run["id"] and not again["new"], again)
+        shown["digest"] = run["digest"][:16]
+    node = play.space.nodes["op"].url
+    with report.done(19, "recompute") as shown:
+        found = await asyncio.to_thread(recompute, run["id"], node)
+        expect(found["equal"], found)
+        shown.update(digest=found["digest"][:16], log_index=found["logged"])
+    with report.done(19, "own-statement") as shown:
+        row = await play.until("H01 has answered its statement", lambda: _answered(play))
+        shown.update(state=row["state"])
+
+
+async def _settled(play: Play) -> Json | None:
+    found: Json = await play.hand("op", "clerk").post("/api/settlements", {"study": play.study})
+    return found
+
+
+def _sums(run: Json) -> Json:
+    return {name: run[name] for name in ("lines", "totals") if name in run}
+
+
+async def _answered(play: Play) -> Json | None:
+    rows = await play.hand("h01", "steward").get("/api/statements")
+    return next((row for row in rows if row["run"] == play.kept["run"]), None)
+
+
+async def step_20(play: Play) -> None:
+    """Who could use D-H01-DM today, by which rule, and did they? Proofs, files, one flipped byte, a fork."""
+    report, op = play.report, play.space.nodes["op"]
+    today = (datetime.now(UTC) + timedelta(hours=9)).date().isoformat()
+    with report.done(20, "audit") as shown:
+        found = await asyncio.to_thread(audit, cast.DATASETS["h01"], today, op.url)
+        mine = [one for one in found["could"] if one["study"] == play.study]
+        expect(mine and mine[0]["tasks"], found)
+        shown.update(could=len(found["could"]), tasks=len(mine[0]["tasks"]), proven=found["proven"])
+    log, policy = play.space.folder / "op" / "log", play.space.folder / "op" / "log.policy"
+    await _entry(play)
+    with report.done(20, "verify") as shown:
+        checked = await asyncio.to_thread(verify_log, log, policy, play.folder / "old-checkpoint")
+        shown.update(size=checked["size"], witnesses=len(checked["witnesses"]), grown_from=checked["grown_from"])
+    with report.refused(20, "flipped"):
+        await asyncio.to_thread(_flipped, play, log)
+        await asyncio.to_thread(verify_log, play.folder / "flipped", policy, None)
+    with report.done(20, "fork") as shown:
+        drill = await play.hand("op", "admin").post("/api/log/fork-drill")
+        shown.update(drill)
+    with report.done(20, "evidence-pack") as shown:
+        pack = await play.hand("op", "clerk").download(
+            "/api/audit/packs", {"dataset": cast.DATASETS["h01"], "on": today}
+        )
+        await asyncio.to_thread((play.folder / "evidence-pack.zip").write_bytes, pack)
+        shown["bytes"] = len(pack)
+
+
+async def old_checkpoint(play: Play) -> None:
+    """Keeps the log's checkpoint of this moment: later the log must only have grown."""
+    content = await play.hand("op", "clerk").download("/log/checkpoint")
+    await asyncio.to_thread((play.folder / "old-checkpoint").write_bytes, content)
+
+
+async def _entry(play: Play) -> None:
+    """Keeps one log entry with its index, for tools of others."""
+    steward = play.hand("h01", "steward")
+    row = next(one for one in await steward.get("/api/receipts", study=play.study, type="agreement") if one["proven"])
+    content = await steward.download(f"/api/receipts/{row['id']}/entry")
+    await asyncio.to_thread((play.folder / "entry").write_bytes, content)
+    await asyncio.to_thread((play.folder / "entry.index").write_text, str(row["log_index"]))
+
+
+def _flipped(play: Play, log: Path) -> None:
+    """A copy of the log with one byte of one entry changed."""
+    copy = play.folder / "flipped"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(log, copy)
+    bundle = max(path for path in (copy / "tile" / "entries").rglob("*") if path.is_file())
+    data = bytearray(bundle.read_bytes())
+    data[len(data) // 2] ^= 1
+    bundle.write_bytes(data)

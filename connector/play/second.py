@@ -1,0 +1,80 @@
+"""A second study, beside S1: its hospital presses Stop while a task runs. And a permit of 15 seconds."""
+
+import time
+from typing import Any, Final
+
+from connector.play import cast
+from connector.play.analyse import ENDED, TRAIN, ended_how, task
+from connector.play.apply import approved, permit_of
+from connector.play.hands import Said, expect
+from connector.play.stage import Play
+
+Json = dict[str, Any]
+NODE: Final = "h03"
+SHORT_SECONDS: Final = 15
+
+
+async def stop_button(play: Play) -> None:
+    """No further key, the running task gone in seconds, plaintext with it, a certificate issued."""
+    with play.report.done(11, "stop") as shown:
+        study = await _staged(play)
+        pi, path = play.hand("a02", "pi"), f"/api/studies/{study}/tasks"
+        forever = [*TRAIN, "--shuffle-labels"]
+        begun = await pi.post(path, task("long", "train", TRAIN, *[forever] * 3, outputs=["model.onnx"]))
+
+        async def state(*wanted: str) -> Json | None:
+            row: Json = await pi.get(f"{path}/{begun['id']}")
+            return row if row["state"] in wanted else None
+
+        await play.until("the task runs", lambda: state("RUNNING", *ENDED))
+        pressed = time.monotonic()
+        reason = {"reason": "환자 문의가 있어 확인할 때까지 멈춘다."}
+        await play.hand(NODE, "acceptor").post(f"/api/studies/{study}/stop", reason)
+        ended = await play.until("the task is gone", lambda: state(*ENDED))
+        seconds = round(time.monotonic() - pressed, 2)
+        expect(ended["state"] != "COMPLETE", ended_how(ended))
+        certified = await play.until("the hospital has countersigned", lambda: _certified(play, study))
+        try:
+            await pi.post(path, task("again", "train", TRAIN, outputs=["model.onnx"]))
+        except Said as said:
+            shown["then"] = said.code
+        expect("then" in shown, "a task on stopped data was accepted")
+        shown.update(state=ended["state"], seconds=seconds, certificate=certified["state"])
+    await pi.post(f"/api/studies/{study}/close")
+    play.kept["stopped"] = study
+
+
+async def _staged(play: Play) -> str:
+    """Approved, cut, accepted, agreed, staged: the same way as S1, with one hospital."""
+    study = await approved(play, "중단될 연구", NODE, 30 * cast.DAY_MS)
+    dataset, steward = cast.DATASETS[NODE], play.hand(NODE, "steward")
+    await play.until("the permit reaches the hospital", lambda: permit_of(play, study, NODE, "steward"))
+    await play.hand(NODE, "keykeeper").post(f"/api/studies/{study}/pseudonym-key")
+    cut = await steward.post("/api/snapshots", {"study": study, "dataset": dataset})
+    await play.hand(NODE, "acceptor").post(f"/api/snapshots/{cut['id']}/accept")
+    pi = play.hand("a02", "pi")
+    await pi.post(f"/api/studies/{study}/negotiate")
+
+    async def agreed() -> Json | None:
+        rows = await pi.get("/api/agreements", study=study)
+        return rows[0] if rows and rows[0]["receipt_complete"] else None
+
+    await play.until("the agreement is proven", agreed)
+    for row in await pi.post(f"/api/studies/{study}/transfers"):
+
+        async def complete(transfer: str = row["id"]) -> bool:
+            return bool((await pi.get(f"/api/transfers/{transfer}"))["state"] == "COMPLETED")
+
+        await play.until("the ciphertext is staged", complete)
+    return study
+
+
+async def _certified(play: Play, study: str) -> Json | None:
+    rows = await play.hand(NODE, "steward").get("/api/receipts", study=study, type="task-certificate")
+    return next((row for row in rows if row["state"] == "complete"), None)
+
+
+async def short_permit(play: Play) -> None:
+    """A permit of 15 real seconds: approved now, looked at in step 18."""
+    play.kept["short"] = await approved(play, "짧은 허가", "h01", SHORT_SECONDS * 1000)
+    play.kept["short-until"] = (await permit_of(play, play.kept["short"]) or {})["until"]
