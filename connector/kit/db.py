@@ -8,18 +8,19 @@ may run twice; what it reads, changes, records and promises commits together or 
 import asyncio
 import contextlib
 import queue
+import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Integer, MetaData, create_engine, event
+from sqlalchemy import BigInteger, Integer, MetaData, Table, create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
-from sqlalchemy.ext.compiler import compiles
 from sqlmodel import Session, SQLModel
 
 from vocab.errors import Refusal
@@ -32,10 +33,12 @@ GROUP: Final = 64
 RETRIES: Final = 20
 
 
-@compiles(Integer, "postgresql")
-def _bigint(_type: Integer, _compiler: object, **_: object) -> str:
-    """Milliseconds and won do not fit 32 bits; SQLite's INTEGER has 64 anyway."""
-    return "BIGINT"
+@event.listens_for(Table, "after_parent_attach")
+def _wide(table: Table, _metadata: MetaData) -> None:
+    """Milliseconds and won do not fit 32 bits: whole numbers are BIGINT, in migrations too; SQLite's have 64 anyway."""
+    for column in table.columns:
+        if type(column.type) is Integer:
+            column.type = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class ConnectorTable(SQLModel):
@@ -71,6 +74,7 @@ class Store:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="store")
         self._writer: threading.Thread | None = None
+        self._closed = False
         if self.sqlite:
             self._writer = threading.Thread(target=self._write, name="store-writer", daemon=True)
             self._writer.start()
@@ -91,6 +95,8 @@ class Store:
                 loop.call_soon_threadsafe(_settle, future, result, error)
 
         self._jobs.put(_Job(function, done))
+        if self._closed:
+            self._refuse_rest()
         return await future
 
     async def read(self, function: Callable[[Session], T]) -> T:
@@ -107,10 +113,12 @@ class Store:
         metadata.create_all(self.engine)
 
     def close(self) -> None:
-        """Waits for the writer, then lets go of the file or server."""
+        """Waits for the writer, then lets go of the file or server. Who comes later is told that it is closed."""
+        self._closed = True
         if self._writer:
             self._jobs.put(None)
             self._writer.join(timeout=30)
+            self._refuse_rest()
         self._readers.shutdown(wait=True)
         self.engine.dispose()
 
@@ -129,6 +137,17 @@ class Store:
                     break
                 group.append(following)
             self._commit(group)
+
+    def _refuse_rest(self) -> None:
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return
+            if job is None:  # the writer has yet to see that it is over
+                self._jobs.put(None)
+                return
+            job.done(None, Refusal("store-failed", why="closed"))
 
     def _commit(self, group: list[_Job]) -> None:
         results: list[tuple[Any, BaseException | None]] = []
@@ -155,6 +174,7 @@ class Store:
                     session.commit()
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) in ("40001", "40P01") and attempt + 1 < RETRIES:
+                    time.sleep(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311 - so that two do not meet again
                     continue
                 raise _as_refusal(error) from error
             for call in self._committed:

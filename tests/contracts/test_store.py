@@ -101,3 +101,14 @@ async def test_readers_do_not_wait_for_the_writer(store: Store) -> None:
     go.set()
     await writing
     assert await store.read(balance) == {"a": 1, "b": 2}
+
+
+async def test_who_comes_after_the_store_was_closed_is_told(store: Store) -> None:
+    waiting = [asyncio.create_task(store.run(put(str(n), n))) for n in range(50)]
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(asyncio.to_thread(store.close))
+    late = await asyncio.gather(*waiting, return_exceptions=True)
+    await closing
+    with pytest.raises((Refusal, RuntimeError)):
+        await asyncio.wait_for(store.run(put("z", 1)), 30)
+    assert not [one for one in late if isinstance(one, BaseException) and not isinstance(one, Refusal | RuntimeError)]
