@@ -19,7 +19,7 @@ from connector.play.apply import permit_of
 from connector.play.hands import Said, expect
 from connector.play.second import SHORT_SECONDS
 from connector.play.stage import Play
-from vocab.records.envelope import commitment, signed
+from vocab.records.envelope import commitment, digest, signed
 
 Json = dict[str, Any]
 
@@ -82,7 +82,10 @@ async def _certificates(play: Play, shown: Json) -> None:
         shown[f"result_{node}"] = body["result"]
         shown[f"objects_{node}"] = len(body["objects"])
     tasks = await play.hand("h01", "steward").get("/api/receipts", study=play.study, type="task-certificate")
-    shown.update(task_certificates=len(tasks), canaries=body.get("canary", {}))
+    scan = body["scan"]
+    shown.update(
+        task_certificates=len(tasks), canaries=f"{scan['found']} (control: {scan['found_before']} of {scan['planted']})"
+    )
 
 
 async def _proven(play: Play, node: str) -> Json | None:
@@ -92,8 +95,7 @@ async def _proven(play: Play, node: str) -> Json | None:
 
 def _spoil(value: Json) -> None:
     """One digit of one object's digest is another."""
-    found = value["receipts"][0]["payload"] if "receipts" in value else value["payload"]
-    one = found["objects"][0]
+    one = value["payload"]["objects"][0]
     one["sha256"] = ("0" if one["sha256"][0] != "0" else "1") + one["sha256"][1:]
 
 
@@ -105,6 +107,7 @@ async def _omitting(play: Play) -> None:
     mine = next(one for one in payload["objects"] if one["provider"] == play.did("h01"))
     payload["objects"].remove(mine)
     body |= {"id": uuid.uuid4().urn, "payload": commitment(salt, payload)}
+    body["subject"] |= {"certificate": digest(payload), "objects": len(payload["objects"])}
     message = {"envelope": signed(body, play.did("p01"), keys.sign), "payload": payload, "salt": salt.hex()}
     token = issue(keys, play.did("p01"), play.did("h01"), round(time.time() * 1000))
     async with httpx.AsyncClient(trust_env=False, timeout=30) as client:

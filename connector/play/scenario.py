@@ -110,7 +110,7 @@ ROWS: Final[dict[tuple[int, str], Row]] = {
     (18, "expired"): _no("expired"),
     (18, "close"): DONE,
     (18, "certificates"): DONE,
-    (18, "altered"): _no("signature-invalid"),
+    (18, "altered"): _no("payload-altered"),
     (18, "omits"): _no("certificate-omits-object"),
     (18, "register"): DONE,
     (19, "settle"): DONE,
