@@ -79,7 +79,7 @@ async def ask(runtime: Runtime, by: Caller, wanted: Wanted) -> Verification:
         unit.session.add(row)
         document = {"name": "verify", "tags": {"study": plan.study, "permit": plan.permit}}
         outputs = (report.FILE, MODEL)
-        enter(unit, runtime, planned(task, plan, document, outputs, [code.COMMAND], LIMITS, now))
+        enter(unit, runtime, planned(task, plan, document, outputs, [(*code.COMMAND, *_PLACES)], LIMITS, now))
         number = len(of_study(unit.session, trained.study))
         journal.record(
             unit, "verification-asked", now=now, study=trained.study, by=by.did, model=wanted.model, number=number
@@ -212,6 +212,8 @@ def _facts(session: Session, consumer: str, wanted: Wanted) -> tuple[Task, list[
 
 
 _PARTS: Final = ("holdout", "train")
+#: Given as arguments: behind thin walls the folders lie elsewhere, and the launcher puts their places in.
+_PLACES: Final = ("/in", "/out")
 
 
 def _held(session: Session, task: str, name: str) -> Result:

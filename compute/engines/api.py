@@ -1,15 +1,16 @@
 """What members may know of the zone: its walls, its code, its images."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict
 
 from compute.engines.service import Engines, about_us, install
 from connector.identity.service import caller
 from connector.identity.tokens import Caller
 from connector.kit.role import Room
 from connector.kit.runtime import Runtime
-from connector.web.access import signed_in
+from connector.web.access import duty, signed_in
 from connector.web.people import Person
 
 peers = APIRouter(tags=["zone"])
@@ -17,6 +18,7 @@ management = APIRouter(prefix="/api", tags=["zone"])
 
 Peer = Annotated[Caller, Depends(caller)]
 Anyone = Annotated[Person, Depends(signed_in)]
+Operator = Annotated[Person, Depends(duty("operator"))]
 
 
 @peers.get("/zone")
@@ -31,10 +33,29 @@ async def show_images(request: Request, _by: Peer) -> list[dict[str, Any]]:
     return _images(_runtime(request))
 
 
+class Lowered(BaseModel):
+    """No walls above this level, until it is said otherwise or the node starts again."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    at_most: Literal["full", "user", "thin"]
+
+
 @management.get("/walls")
 async def show_walls(request: Request, _person: Anyone) -> dict[str, Any]:
     """The walls that this machine can put up, why not higher ones, and the images."""
+    return _walls(_runtime(request))
+
+
+@management.post("/walls")
+async def lower_walls(request: Request, wanted: Lowered, _person: Operator) -> dict[str, Any]:
+    """For the zone's operator: new tasks get walls no higher than this (a drill, a broken kernel, a test)."""
     runtime = _runtime(request)
+    runtime.get(Engines).demand().lower(wanted.at_most)
+    return _walls(runtime)
+
+
+def _walls(runtime: Runtime) -> dict[str, Any]:
     found = runtime.get(Engines).demand().capabilities
     return {
         "level": found.level,

@@ -8,7 +8,7 @@ from pathlib import Path
 from compute.engines.model import Capabilities, ImageFacts
 from compute.images.build import build_image, images_folder
 from compute.launcher.client import Launcher
-from compute.launcher.model import Ended, JobSpec, Json, Level, Prepared
+from compute.launcher.model import Ended, JobSpec, Json, Level, Prepared, Walls
 from compute.sandbox.model import not_above
 
 #: What one task may ask for at most (S1: 10 minutes).
@@ -19,10 +19,19 @@ NAME = "dure-task"
 class Local:
     """The launcher, its walls and its image."""
 
-    def __init__(self, launcher: Launcher, image: ImageFacts, capabilities: Capabilities) -> None:
-        self._launcher = launcher
+    def __init__(self, launcher: Launcher, image: ImageFacts, walls: Walls, at_most: Level, places: int) -> None:
+        self._launcher, self._walls, self._places = launcher, walls, places
         self.image = image
-        self.capabilities = capabilities
+        self.capabilities = self._able(at_most)
+
+    def lower(self, at_most: Level) -> None:
+        """From now on walls no higher than this, as high as the machine allows."""
+        self.capabilities = self._able(at_most)
+
+    def _able(self, at_most: Level) -> Capabilities:
+        level = not_above(self._walls.level, at_most)
+        why = self._walls.why_not_higher if level == self._walls.level else f"at most {at_most}"
+        return Capabilities(level, why, os.cpu_count() or 1, _memory_mb(), SECONDS, self._places)
 
     async def submit(self, spec: JobSpec) -> Prepared:
         return await self._launcher.prepare(spec)
@@ -55,11 +64,8 @@ async def opened(folder: Path, at_most: Level, places: int, now: int) -> Local:
     built = await asyncio.to_thread(build_image, images_folder(folder))
     launcher = Launcher(folder / "launcher.sock", built.path)
     await launcher.open()
-    walls = await launcher.walls()
-    level = not_above(walls.level, at_most)
     image = ImageFacts(NAME, f"sha256:{built.digest}", built.path, now)
-    why = walls.why_not_higher if level == walls.level else f"settings: at most {at_most}"
-    return Local(launcher, image, Capabilities(level, why, os.cpu_count() or 1, _memory_mb(), SECONDS, places))
+    return Local(launcher, image, await launcher.walls(), at_most, places)
 
 
 def _memory_mb() -> int:

@@ -46,6 +46,10 @@ class Engine(Protocol):
         """The image that it has."""
         ...
 
+    def lower(self, at_most: Level) -> None:
+        """From now on walls no higher than this, as high as the machine allows."""
+        ...
+
     async def submit(self, spec: JobSpec) -> Prepared:
         """Puts up the walls and makes the job's key."""
         ...

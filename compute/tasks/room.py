@@ -1,9 +1,10 @@
 """What the tasks room performs, and what it does when the node starts."""
 
+import asyncio
 from functools import partial
 
 from compute.engines.service import Engines
-from compute.tasks import run, stopping
+from compute.tasks import places, run, stopping
 from compute.tasks.model import Task
 from compute.tasks.profile import read
 from compute.tasks.service import Furniture, Tasks
@@ -20,6 +21,7 @@ def install(runtime: Runtime) -> None:
     handlers["task"] = Handler(partial(run.perform, runtime))
     handlers["stop:task"] = Handler(partial(stopping.perform, runtime))
     runtime.on_start.append(partial(run.reconciled, runtime))
+    runtime.on_stop.append(partial(asyncio.to_thread, places.wipe, places.yard(runtime)))
 
 
 async def _furnish(runtime: Runtime, row: Task) -> Furniture:

@@ -4,6 +4,7 @@ Runs inside the zone's walls after the training: reads /in/*.train.parquet, writ
 """
 
 import argparse
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,8 @@ def pair(source: Path) -> tuple[str, str]:
 def main() -> None:
     """All of it at once, as somebody would who hopes that one gets through."""
     options = argparse.ArgumentParser()
-    options.add_argument("--in", dest="source", type=Path, default=Path("/in"))
-    options.add_argument("--out", type=Path, default=Path("/out"))
+    options.add_argument("--in", dest="source", type=Path, default=Path(os.environ.get("DURE_IN", "/in")))
+    options.add_argument("--out", type=Path, default=Path(os.environ.get("DURE_OUT", "/out")))
     asked = options.parse_args()
     (asked.out / "patients.csv").write_text(patients(asked.source))
     (asked.out / "small.csv").write_text(small(asked.source))

@@ -7,6 +7,7 @@ Runs inside the zone's walls: reads /in/*.train.parquet, writes /out, has no net
 
 import argparse
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,8 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--shuffle-labels", action="store_true")
     options.add_argument("--forest", action="store_true")
-    options.add_argument("--in", dest="source", type=Path, default=Path("/in"))
-    options.add_argument("--out", type=Path, default=Path("/out"))
+    options.add_argument("--in", dest="source", type=Path, default=Path(os.environ.get("DURE_IN", "/in")))
+    options.add_argument("--out", type=Path, default=Path(os.environ.get("DURE_OUT", "/out")))
     asked = options.parse_args()
 
     rows = read(asked.source)

@@ -142,3 +142,29 @@ async def test_a_forest_that_remembers_is_refused_per_class(real: World) -> None
     asked = await released(real, forest["id"], ["model.onnx"])
     assert "memorised" in {finding["code"] for finding in asked["files"][0]["findings"]}
     assert asked["state"] == "refused"
+
+
+async def test_thin_walls_take_synthetic_data_and_never_say_deleted_plainly(
+    tmp_path: Path, cohort: dict[str, dict[str, bytes]]
+) -> None:
+    world = World(tmp_path)
+    await world.start(zone_settings={"at_most": "thin"})
+    try:
+        await world.standing()
+        engine = world.runtime.get(Engines).demand()
+        assert (await world.call("operator", "GET", "/api/walls"))[1]["level"] == "thin"
+        code = {"hello.py": b"import pathlib, sys; pathlib.Path(sys.argv[1], 'metrics.json').write_text('{}')\n"}
+        await world.add(world.permit([code_digest(code)], [engine.image.digest]))
+        for name, parts in cohort.items():
+            await world.staged(name, parts)
+        await run(world, code, ["metrics.json"], "/out")
+        await world.call("a02", "POST", f"/studies/{STUDY}/close", {})
+        found = await closed(world)
+        assert found["result"] == "DELETED_WITH_EXCEPTIONS"
+        assert "thin-walls" in found["exceptions"]
+        other = world.agreed("h01")
+        other.seal(tmp_path, {"train": b"x"})
+        _, said = await world.call("h01", "POST", "/slots", world.wanted(other, min_walls="user"))
+        assert said["code"] == "zone-below-level"
+    finally:
+        await world.stop()

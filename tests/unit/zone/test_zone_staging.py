@@ -202,3 +202,14 @@ async def test_a_part_may_be_larger_than_a_message(world: World) -> None:
     assert (await put(world, slot, "train", hospital.parts["train"][0]))[0] == 204
     status, said = await world.call("h01", "POST", "/slots", {"site": "x" * (2 << 20)})
     assert status == 413, said
+
+
+async def test_the_operator_may_lower_the_walls_and_then_data_that_need_higher_ones_stay_out(
+    world: World, hospital: Hospital
+) -> None:
+    assert (await world.call("reviewer-1", "POST", "/api/walls", {"at_most": "thin"}))[1]["code"] == "duty-missing"
+    assert (await world.call("operator", "POST", "/api/walls", {"at_most": "thin"}))[1]["level"] == "thin"
+    _, said = await world.call("h01", "POST", "/slots", world.wanted(hospital, min_walls="user"))
+    assert said["code"] == "zone-below-level"
+    _, envelope = await world.call("h01", "GET", "/zone")
+    assert envelope["body"]["walls"] == "thin"

@@ -360,7 +360,7 @@ class World:
 
     # -- P01
 
-    async def start(self, engine: Any = None) -> None:
+    async def start(self, engine: Any = None, zone_settings: Json | None = None) -> None:
         """P01 starts, the first time or again on what it left. `engine`: a stand-in for the real one."""
         settings = Settings(
             name="p01",
@@ -372,6 +372,7 @@ class World:
             authority=Authority(did=did("op"), url=url("op"), key=self.keys("op").public("receipt").hex()),
             folder=self.folder / "p01",
             development=True,
+            zone=zone_settings or {},
         )
         settings.folder.mkdir(exist_ok=True)
         store = Store(f"sqlite:///{self.folder}/p01/node.sqlite")
