@@ -1,6 +1,6 @@
 """`dure`: the command line. Each command imports what it needs when it runs, so that asking for help stays quick.
 
-Exit status: 0 done, 1 refused or does not hold, 2 malformed question, 3 this machine cannot (port, disk, clock), 70 a bug.
+Exit status: 0 done, 1 refused or does not hold, 2 malformed question, 3 not on this machine (port, disk, clock), 70 a bug.
 """
 
 import asyncio
@@ -30,9 +30,10 @@ ENVIRONMENT: Final = {
     "port-taken",
     "clock-behind",
     "store-failed",
+    "store-newer",
     "key-file-open",
     "key-file-broken",
-    "walls-missing",
+    "no-walls",
 }
 Json = Annotated[bool, Parameter(name="--json", help="Machine-readable: one JSON object (a step).", negative="")]
 Lang = Annotated[Literal["ko", "en"] | None, Parameter(help="Language of what is printed (default: from LANG).")]
@@ -133,7 +134,7 @@ def verify_certificate(
     *,
     as_json: Json = False,
 ) -> int:
-    """Checks a deletion certificate offline: signatures of zone and hospital, its list of objects, its place in the log."""
+    """Checks a deletion certificate offline: both signatures, its list of objects, its place in the log."""
     from connector.evidence.offline import verify_certificate as check
 
     _print(check(file), as_json)
