@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 LIBC = ctypes.CDLL(None)
+IN, OUT = Path(os.environ.get("DURE_IN", "/in")), Path(os.environ.get("DURE_OUT", "/out"))
 HOST_ADDRESSES = (("127.0.0.1", 22), ("127.0.0.1", 80), ("169.254.169.254", 80), ("192.0.2.1", 443))
 HOST_FILES = ("/etc/shadow", "/root", "/home", "/var/lib/dure", "/proc/kcore")
 
@@ -61,10 +62,10 @@ def doors() -> dict[str, bool]:
         "vsock": opens(lambda: socket.socket(40, socket.SOCK_STREAM)),
         **{f"file {path}": opens(looks(path)) for path in HOST_FILES},
         "write /": opens(lambda: Path("/x").write_text("x")),
-        "write /in": opens(lambda: Path("/in/x").write_text("x")),
+        "write /in": opens(lambda: (IN / "x").write_text("x")),
         "write core_pattern": opens(lambda: os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))),
         "environment of others": foreign_environment(),
-        "hold-out": any("holdout" in path.name for path in Path("/in").iterdir()),
+        "hold-out": any("holdout" in path.name for path in IN.iterdir()),
         "new user namespace": LIBC.unshare(0x10000000) == 0,
         "capabilities": int(status["CapEff"], 16) != 0,
         "may gain privileges": status["NoNewPrivs"].strip() != "1",
@@ -75,5 +76,5 @@ def doors() -> dict[str, bool]:
 
 if __name__ == "__main__":
     found = doors()
-    Path("/out/doors.json").write_text(json.dumps({"tried": len(found), "open": sum(found.values())}))
+    (OUT / "doors.json").write_text(json.dumps({"tried": len(found), "open": sum(found.values())}))
     raise SystemExit(3 if any(found.values()) else 0)
