@@ -144,6 +144,26 @@ async def test_a_forest_that_remembers_is_refused_per_class(real: World) -> None
     assert asked["state"] == "refused"
 
 
+async def test_walls_of_a_plain_user_hold_a_study_too(tmp_path: Path, cohort: dict[str, dict[str, bytes]]) -> None:
+    world = World(tmp_path)
+    await world.start(zone_settings={"at_most": "user"})
+    try:
+        await world.standing()
+        engine = world.runtime.get(Engines).demand()
+        if engine.capabilities.level != "user":
+            pytest.skip("apt-get install bubblewrap")
+        await world.add(world.permit([code_digest(TRAIN)], [engine.image.digest]))
+        for name, parts in cohort.items():
+            await world.staged(name, parts)
+        trained = await run(world, TRAIN, ["model.onnx", "metrics.json", "table.csv"])
+        assert trained["logs"][0]["metadata"]["walls"] == "user"
+        await verified(world, trained["id"], None)
+        await world.call("a02", "POST", f"/studies/{STUDY}/close", {})
+        assert (await closed(world))["result"] in ("DELETED", "DELETED_WITH_EXCEPTIONS")
+    finally:
+        await world.stop()
+
+
 async def test_thin_walls_take_synthetic_data_and_never_say_deleted_plainly(
     tmp_path: Path, cohort: dict[str, dict[str, bytes]]
 ) -> None:
@@ -153,11 +173,11 @@ async def test_thin_walls_take_synthetic_data_and_never_say_deleted_plainly(
         await world.standing()
         engine = world.runtime.get(Engines).demand()
         assert (await world.call("operator", "GET", "/api/walls"))[1]["level"] == "thin"
-        code = {"hello.py": b"import pathlib, sys; pathlib.Path(sys.argv[1], 'metrics.json').write_text('{}')\n"}
-        await world.add(world.permit([code_digest(code)], [engine.image.digest]))
+        await world.add(world.permit([code_digest(TRAIN)], [engine.image.digest]))
         for name, parts in cohort.items():
             await world.staged(name, parts)
-        await run(world, code, ["metrics.json"], "/out")
+        trained = await run(world, TRAIN, ["model.onnx", "metrics.json", "table.csv"])
+        assert (await verified(world, trained["id"], None))["report"]["model"] is not None
         await world.call("a02", "POST", f"/studies/{STUDY}/close", {})
         found = await closed(world)
         assert found["result"] == "DELETED_WITH_EXCEPTIONS"
