@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 
 import uvicorn
+
 from connector.evidence.receipts import Receipts
 from connector.evidence.refusals import remember
 from connector.identity.service import Members, ReadOnce
@@ -15,6 +16,7 @@ from connector.kit.clock import SystemClock
 from connector.kit.db import Store
 from connector.kit.http import Http
 from connector.kit.keys import Keys
+from connector.kit.migrate import upgrade
 from connector.kit.outbox import Outbox
 from connector.kit.ports import Clock, Peer
 from connector.kit.role import Role
@@ -111,8 +113,8 @@ def build(settings: Settings, *, clock: Clock | None = None, peer: Peer | None =
     app.state.runtime = runtime
     app.state.remember = remember
     chosen = roles(settings)
-    for role in chosen:
-        store.create(role.metadata)
+    for package in dict.fromkeys(role.migrations for role in chosen):
+        upgrade(store.engine, package)
     people = People.load(settings.folder / "people.json")
     site = Site(
         node=settings.name,

@@ -20,6 +20,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import BigInteger, MetaData, create_engine, text
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel.sql.sqltypes import AutoString
 
 from vocab.errors import Refusal
@@ -51,8 +52,16 @@ def upgrade() -> None:
 def upgrade(engine: Engine, package: str) -> None:
     """Brings the tables of `package`'s context to its newest revision, in one transaction.
 
-    Raises `Refusal("store-newer")` when the database was left by a newer program: older code must not write there.
+    Raises `Refusal("store-newer")` when the database was left by a newer program: older code must not write there;
+    `Refusal("store-failed")` when it cannot be written at all.
     """
+    try:
+        _upgrade(engine, package)
+    except SQLAlchemyError as error:
+        raise Refusal("store-failed", why=str(getattr(error, "orig", None) or type(error).__name__)) from error
+
+
+def _upgrade(engine: Engine, package: str) -> None:
     name, history = package.partition(".")[0], _history(package)
     head = history[0]
     with engine.connect() as connection:

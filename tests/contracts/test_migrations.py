@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +82,15 @@ def test_older_code_does_not_write_into_a_newer_database(opened: Open) -> None:
     with pytest.raises(Refusal) as caught:
         upgrade(store.engine, core.migrations)
     assert caught.value.code == "store-newer"
+
+
+def test_a_database_that_is_none_is_a_refusal(tmp_path: Path) -> None:
+    (tmp_path / "node.sqlite").write_bytes(b"this is no database, and long enough to be told so" * 100)
+    store = Store(f"sqlite:///{tmp_path / 'node.sqlite'}")
+    with pytest.raises(Refusal) as caught:
+        upgrade(store.engine, core.migrations)
+    assert caught.value.code == "store-failed"
+    store.close()
 
 
 def test_processes_that_share_a_postgresql_database_take_turns(database: str, opened: Open) -> None:
