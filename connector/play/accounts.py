@@ -40,7 +40,8 @@ async def step_19(play: Play) -> None:
         shown.update(digest=found["digest"][:16], log_index=found["logged"])
     with report.done(19, "own-statement") as shown:
         row = await play.until("H01 has answered its statement", lambda: _answered(play))
-        shown.update(state=row["state"])
+        mine = row["statement"]["totals"] if "totals" in row["statement"] else {}
+        shown.update(same_code=row["same_code"], **mine)
 
 
 async def _settled(play: Play) -> Json | None:
@@ -49,12 +50,16 @@ async def _settled(play: Play) -> Json | None:
 
 
 def _sums(run: Json) -> Json:
-    return {name: run[name] for name in ("lines", "totals") if name in run}
+    """What was paid in and paid out: the two are equal."""
+    totals = run["totals"].values()
+    paid, received = (sum(one[side] for one in totals) for side in ("payable_won", "receivable_won"))
+    expect(paid == received, run["totals"])
+    return {"payable_won": paid, "receivable_won": received}
 
 
 async def _answered(play: Play) -> Json | None:
     rows = await play.hand("h01", "steward").get("/api/statements")
-    return next((row for row in rows if row["run"] == play.kept["run"]), None)
+    return next((row for row in rows if row["statement"]["run"] == play.kept["run"]), None)
 
 
 async def step_20(play: Play) -> None:
