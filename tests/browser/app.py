@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Form, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from browser import samples
 from connector.web.access import signed_in
 from connector.web.layout import render
 from connector.web.people import People, Person
 from connector.web.refusals import install
 from connector.web.session import Sessions
 from connector.web.site import Item, Site
+from tests.browser import samples
 from vocab.errors import Refusal
 
 TOKEN = "a-token-for-the-browser-tests-0000000000"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import uvicorn
-from conftest import need
 
-from browser import app as pages
+from tests.browser import app as pages
+from tests.conftest import need
 
 CHROMIUM = Path("/usr/bin/chromium")
 CACHE = Path(os.environ.get("DURE_SERVERS", Path.home() / ".cache/dure-servers"))
@@ -41,12 +41,27 @@ class Tab:
         if message.type == "error":
             self.complaints.append(message.text)
 
-    def sign_in(self) -> None:
-        """As a person does it."""
+    def sign_in(self, base: str | None = None, token: str = pages.TOKEN) -> None:
+        """As a person does it; at another node, all that follows is there."""
+        self.base = base or self.base
         self.open("/login")
-        self.page.locator("#token").fill(pages.TOKEN)
+        self.page.locator("#token").fill(token)
         self.page.locator("main button").click()
         self.page.wait_for_url(self.base + "/")
+
+    def fonts(self) -> dict[str, int]:
+        """Which fonts drew how many glyphs of the page."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("DOM.enable")
+        session.send("CSS.enable")
+        root = session.send("DOM.getDocument")["root"]["nodeId"]
+        found: dict[str, int] = {}
+        for selector in ("h1", "p", "th", "td", "button", "dt", "dd", "label", "textarea", "summary", "a", "legend"):
+            for node in session.send("DOM.querySelectorAll", {"nodeId": root, "selector": selector})["nodeIds"]:
+                for font in session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]:
+                    name = f"{font['familyName']} {'' if font['isCustomFont'] else '(of the machine)'}".strip()
+                    found[name] = found.get(name, 0) + int(font["glyphCount"])
+        return found
 
     def violations(self) -> list[str]:
         """What axe finds by the rules of WCAG 2.2 AA, with the first place of each."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from browser import app as pages
-from browser.conftest import Tab
+from tests.browser import app as pages
+from tests.browser.conftest import Tab
 
 Opener = Callable[..., Tab]
 PATHS = [*pages.PAGES, "/login", "/refused", "/nowhere"]
@@ -47,16 +47,7 @@ def test_hangul_is_drawn_with_our_font_and_no_other(tab: Opener, path: str) -> N
     shown = tab("ko")
     shown.sign_in()
     shown.open(path)
-    session = shown.page.context.new_cdp_session(shown.page)
-    session.send("DOM.enable")
-    session.send("CSS.enable")
-    root = session.send("DOM.getDocument")["root"]["nodeId"]
-    found: dict[str, int] = {}
-    for selector in ("h1", "p", "th", "td", "button", "dt", "dd", "label", "textarea", "summary", "a", "legend"):
-        for node in session.send("DOM.querySelectorAll", {"nodeId": root, "selector": selector})["nodeIds"]:
-            for font in session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]:
-                name = f"{font['familyName']} {'' if font['isCustomFont'] else '(of the machine)'}".strip()
-                found[name] = found.get(name, 0) + int(font["glyphCount"])
+    found = shown.fonts()
     ours = found.pop("Pretendard Variable", 0)
     assert ours > 50
     assert {name for name in found if "Mono" not in name and "mono" not in name} == set(), found
