@@ -24,6 +24,12 @@ _PATIENCE: Final = 20.0  # seconds until the first word from inside; a loaded ma
 _CREDENTIALS: Final = struct.Struct("iII")
 _LOADERS: Final = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
 _HIGH: Final = 100
+#: By controller (none: version 2), the files of a group that say its limits.
+_LIMITS: Final = {
+    "": ("memory.max", "cpu.max"),
+    "memory": ("memory.limit_in_bytes",),
+    "cpu": ("cpu.cfs_quota_us", "cpu.cfs_period_us"),
+}
 
 
 @dataclass(slots=True)
@@ -164,6 +170,18 @@ def _memory(content: bytes) -> int:
     return fd
 
 
+def _own_limits() -> list[Path]:
+    """The files that say our own group's limits: DuckDB reads them when it starts, and dies where it may not."""
+    found = []
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        for controller, names in _LIMITS.items():
+            if controller in controllers.split(","):
+                group = Path("/sys/fs/cgroup") / controller / path.lstrip("/")
+                found += [group / name for name in names if (group / name).is_file()]
+    return found
+
+
 def _thin(room: Room, program: bytes) -> None:
     """Landlock and the filter around this process; its session is what a sweep knows it by."""
     os.setsid()
@@ -171,5 +189,6 @@ def _thin(room: Room, program: bytes) -> None:
     os.chdir(room.base / "out")
     loader = [Path(one) for one in _LOADERS if Path(one).exists()]
     read = [room.image, room.base / "in", room.base / "code", Path("/proc/self"), Path("/dev/urandom"), *loader]
+    read += _own_limits()
     landlock.restrict(read, [room.base / "out", room.tmp, room.shm, Path("/dev/null")])
     kernel.load_filter(program)
