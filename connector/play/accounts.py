@@ -12,6 +12,7 @@ from connector.evidence.offline import verify_log
 from connector.play import cast
 from connector.play.hands import expect
 from connector.play.stage import Play
+from vocab.tlog.tiles import WIDTH
 
 Json = dict[str, Any]
 
@@ -40,7 +41,7 @@ async def step_19(play: Play) -> None:
         shown.update(digest=found["digest"][:16], log_index=found["logged"])
     with report.done(19, "own-statement") as shown:
         row = await play.until("H01 has answered its statement", lambda: _answered(play))
-        mine = row["statement"]["totals"] if "totals" in row["statement"] else {}
+        mine = row["statement"].get("totals", {})
         shown.update(same_code=row["same_code"], **mine)
 
 
@@ -69,8 +70,8 @@ async def step_20(play: Play) -> None:
     with report.done(20, "audit") as shown:
         found = await asyncio.to_thread(audit, cast.DATASETS["h01"], today, op.url)
         mine = [one for one in found["could"] if one["study"] == play.study]
-        expect(mine and mine[0]["tasks"], found)
-        shown.update(could=len(found["could"]), tasks=len(mine[0]["tasks"]), proven=found["proven"])
+        expect(mine and mine[0]["did"], found)
+        shown.update(could=len(found["could"]), tasks=len(mine[0]["did"]), proven=found["proven"])
     log, policy = play.space.folder / "op" / "log", play.space.folder / "op" / "log.policy"
     await _entry(play)
     with report.done(20, "verify") as shown:
@@ -110,7 +111,8 @@ def _flipped(play: Play, log: Path) -> None:
     copy = play.folder / "flipped"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(log, copy)
-    bundle = max(path for path in (copy / "tile" / "entries").rglob("*") if path.is_file())
+    size = int((copy / "checkpoint").read_text().splitlines()[1])
+    bundle = copy / "tile" / "entries" / ("000" if size >= WIDTH else f"000.p/{size}")
     data = bytearray(bundle.read_bytes())
     data[len(data) // 2] ^= 1
     bundle.write_bytes(data)
