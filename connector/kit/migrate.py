@@ -34,7 +34,7 @@ CONTEXTS: Final = {
 #: Where a room keeps its tables; the kit has one, beside what it is for.
 TABLES_IN: Final = ("model", "outbox")
 #: Any number, the same for all nodes: two processes that share a database take turns.
-_LOCK: Final = 2_026_110_3
+_LOCK: Final = 20_261_123
 _HEADER: Final = '''"""{message}"""
 
 import sqlalchemy as sa
