@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from connector.analysis.service import at_zone
+from connector.evidence.certificates import RESULTS
 from connector.identity.service import Members
 from connector.kit.role import Room
 from connector.kit.runtime import Runtime
@@ -15,6 +16,7 @@ from connector.web.cells import Badge, Cell, Link, Outcome
 from connector.web.faces import Faces
 from connector.web.timeline import Event, Figure, Figures, Panel, Refusals, Table
 from vocab.errors import Refusal
+from vocab.records.certificate import TASK
 from vocab.records.envelope import opened
 from vocab.words import known
 from vocab.words.values import AtSecond, Bytes, Lasting, Said, Value
@@ -61,9 +63,24 @@ def panels(found: Json, study: str, keys: Mapping[str, bytes]) -> Iterable[Panel
     yield Panel("panel-tasks", tasks_table(found.get("tasks", ())), wide=True)
     for one in found.get("releases", ()):
         yield Panel("panel-release", release_table(one, study), _release_note(one), wide=True)
+    if found.get("certificates"):
+        yield Panel("panel-certificates", certificates_table(found["certificates"]), wide=True)
     refused = tuple(event for one in found.get("releases", ()) for event in refusals(one))
     if refused:
         yield Panel("panel-refused-files", Refusals(refused), wide=True)
+
+
+def certificates_table(rows: Iterable[Json]) -> Table:
+    """What the zone certified; the certificates themselves lie with the hospitals that countersigned them."""
+    headers = ("certificate-of", "state", "certificate-digest", "last-change")
+    return Table(Said("certificates-caption"), headers, tuple(_certificate(row) for row in rows))
+
+
+def _certificate(row: Json) -> tuple[Cell, ...]:
+    task = row["type"] == TASK
+    what = Said("certificate-of-task", {"task": row["about"]}) if task else Said("certificate-of-study")
+    result = row["result"] if row["result"] in RESULTS else "UNPROVEN"
+    return what, Badge(RESULTS[result], Said(f"certificate-{result}")), row["digest"][:23], AtSecond(row["at"])
 
 
 def newest_card(verifications: Sequence[Json]) -> dict[str, Any] | None:

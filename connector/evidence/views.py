@@ -26,7 +26,7 @@ KINDS: Final[Mapping[str, Callable[[int], Value]]] = {
     "won": Won,
 }
 #: Values that are one of our own short words, and have a sentence of their own where there is one.
-TOKENS: Final = frozenset({"outcome", "state", "phase", "type", "kind", "what", "why", "verdict", "party"})
+TOKENS: Final = frozenset({"outcome", "state", "phase", "type", "kind", "what", "why", "verdict", "party", "result"})
 #: A number of this size is a time (UTC ms, 2001 to 2100): neither money nor counts of ours come near it.
 TIMES: Final = (1_000_000_000_000, 4_102_444_800_000)
 IRI: Final = re.compile(r"https?://[^\s,'\"()\[\]]+")

@@ -1,7 +1,6 @@
 """What a person can do with a case beside voting: screen, step back, return, decide, change the permit.
 
-Forms and their doors.
-Which of them a page offers follows from the same table of rights that the service asks.
+Forms and their doors. Which of them a page offers follows from the same table of rights that the service asks.
 """
 
 from collections.abc import Iterable, Mapping
@@ -62,11 +61,16 @@ def _on_permit(permit: PermitIssued | None) -> Iterable[Command]:
 
 
 def _panel(command: Command, address: str) -> Panel:
-    """Deciding is asked twice, everything else wants a reason."""
+    """Deciding and what stops others are asked twice; everything but deciding wants a reason."""
     name, url = command.value, f"{address}/do/{command.value}"
     if command is Command.DECIDE:
         action = Action("board-decide-open", Said("board-decide-warning"), "board-decide-do", url, danger=False)
         return Panel("board-decide", action)
+    if command in (Command.SUSPEND, Command.END):
+        warning, asked = Said(f"board-{name}-note"), (Writing("reason", "reason"),)
+        return Panel(
+            f"board-{name}", Action(f"board-{name}-open", warning, f"board-{name}-do", url, danger=True, ask=asked)
+        )
     fields: tuple[Choice | Writing, ...] = (Writing("reason", "reason"),)
     if command is Command.PRESCREEN:
         fields = (Choice("screening", "board-screening", SCREENING), *fields)

@@ -9,11 +9,12 @@ from sqlmodel import Session
 
 from connector.kit.role import Room
 from connector.kit.runtime import Runtime
+from connector.rights.pages import STATES as PERMITS
 from connector.rights.service import Rights, Standing
 from connector.rights.standing import Member
 from connector.web import board
 from connector.web.access import signed_in
-from connector.web.cells import Link
+from connector.web.cells import Badge, Link
 from connector.web.faces import Faces, Known, Look
 from connector.web.home import Home, StudyLine, Todo
 from connector.web.layout import HEADERS, render
@@ -102,7 +103,9 @@ def view(
     if row.deadline_at is not None:
         facts.append(Figure("deadline", At(row.deadline_at)))
     if permit is not None:
-        facts.append(Figure("board-item-permit", permit.state, Day(permit.until)))
+        facts.append(
+            Figure("board-item-permit", Badge(PERMITS[permit.state], Said(f"permit-{permit.state}")), Day(permit.until))
+        )
     why = _why_no_vote(found, person)
     return board.BoardCase(
         title=application.title,

@@ -397,14 +397,16 @@ def zone_answer(**more: Any) -> dict[str, Any]:
         "cpu_ms": 12_000,
     }
     release = {"id": "r-1", "task": "t-1", "state": "released", "residual_bytes": 404, "asked_at": NOW, "files": files}
-    return {"tasks": [task], "verifications": [], "releases": [release], **more}
+    certificate = {"about": "t-1", "type": "task-certificate", "digest": "abc", "result": "SURELY", "at": NOW}
+    return {"tasks": [task], "verifications": [], "releases": [release], "certificates": [certificate], **more}
 
 
 def test_the_company_sees_tasks_released_files_and_why_others_may_not_leave() -> None:
     pages = panels(*analysis.panels(zone_answer(), STUDY, {}))
     harmless(pages)
     assert "residual capacity of the model 404 B" in pages["en"]
-    assert "A count is too small" in pages["en"] or "small-cell" in pages["en"]
+    assert 'data-code="small-cell"' in pages["en"]
+    assert "Not proven" in pages["en"], "a result that we do not know proves nothing"
     assert f"/api/studies/{STUDY.replace(':', '%3A')}/releases/r-1/files/model.onnx" in pages["en"]
 
 
