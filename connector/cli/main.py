@@ -70,7 +70,7 @@ def up(
     """A whole data space on this machine: six nodes play one study, from plan to payment, and prove it."""
     from connector.play.up import main as play
 
-    return asyncio.run(play(data, port=port, leave=leave, as_json=as_json, lang=language(lang)))
+    return asyncio.run(play(data.resolve(), port=port, leave=leave, as_json=as_json, lang=language(lang)))
 
 
 @app.command

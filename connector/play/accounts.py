@@ -36,6 +36,7 @@ async def step_19(play: Play) -> None:
         shown["digest"] = run["digest"][:16]
     node = play.space.nodes["op"].url
     with report.done(19, "recompute") as shown:
+        await play.until("the run's digest is in the log", lambda: _logged(play))
         found = await asyncio.to_thread(recompute, run["id"], node)
         expect(found["equal"], found)
         shown.update(digest=found["digest"][:16], log_index=found["logged"])
@@ -56,6 +57,11 @@ def _sums(run: Json) -> Json:
     paid, received = (sum(one[side] for one in totals) for side in ("payable_won", "receivable_won"))
     expect(paid == received, run["totals"])
     return {"payable_won": paid, "receivable_won": received}
+
+
+async def _logged(play: Play) -> bool:
+    rows = await play.hand("op", "clerk").get("/api/receipts", type="settlement", limit=500)
+    return any(row["about"] == play.kept["run"] and row["proven"] for row in rows)
 
 
 async def _answered(play: Play) -> Json | None:

@@ -118,7 +118,9 @@ def plan(space: Space, *, now: int, code_digest: str, image_digest: str, period_
     """A02's application for S1, complete."""
     return {
         "title": "제2형 당뇨병 환자의 3년 내 만성콩팥병 예측",
-        "question": "외래 첫 방문 전 180일의 기록으로 3년 안에 eGFR 60 미만이 90일 간격으로 두 번 나타날지를 예측할 수 있는가?",
+        "question": (
+            "외래 첫 방문 전 180일의 기록으로 3년 안에 eGFR 60 미만이 90일 간격으로 두 번 나타날지를 예측할 수 있는가?"
+        ),
         "purpose": terms.MEDICAL_DEVICE_AI,
         "legal_purpose": terms.SCIENTIFIC_RESEARCH,
         "disease": ["E11"],

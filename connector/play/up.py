@@ -32,7 +32,7 @@ SLACK = 2_000
 
 async def main(folder: Path, *, port: int | None, leave: bool, as_json: bool, lang: Language) -> int:
     """Plays, prints, and returns the exit status. Raises `Refusal` for what this machine cannot give."""
-    report, folder = Report(lang, as_json), folder.resolve()
+    report = Report(lang, as_json)
     with held(folder), Peak() as peak:
         space = opened(folder, port)
         log_to(folder / "dure.log")

@@ -28,10 +28,10 @@ def opens(attempt: Callable[[], object]) -> bool:
 def connects(family: int, address: object) -> Callable[[], object]:
     """A connection within a second."""
 
-    def attempt() -> object:
+    def attempt() -> None:
         with socket.socket(family) as one:
             one.settimeout(1)
-            return one.connect(address)  # type: ignore[arg-type]
+            one.connect(address)  # type: ignore[arg-type]
 
     return attempt
 
