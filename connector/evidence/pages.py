@@ -103,7 +103,7 @@ async def why(request: Request, number: int, _person: Anyone) -> Response:
     if row is None or row.code is None:
         raise Refusal("not-found", what=str(number))
     event = views.event(row, names(_runtime(request)))
-    said = say(row.code, language_of(request), event.values, rule=row.rule, needed=row.needed, seen=row.seen)
+    said = say(row.code, language_of(request), event.values, rule=event.rule, needed=event.needed, seen=event.seen)
     where = row.values.get("where")
     return render(request, "refusal.html", event=event, said=said, where=where, study=row.study)
 

@@ -14,7 +14,7 @@ from connector.web.cells import Badge, Outcome
 from connector.web.faces import Faces, Known, Look
 from connector.web.timeline import Figure, Panel, Table, clock
 from vocab.words import known
-from vocab.words.values import AtSecond, Both, Said, Value
+from vocab.words.values import At, AtSecond, Both, Said, Value
 
 ROWS: Final = 50
 #: How each state of a permit looks; anything else is no permission.
@@ -63,7 +63,7 @@ def _facts(rights: Rights, look: Look) -> Iterable[Figure]:
         return
     state, outcome = permit_state(rights, row, look.now)
     yield Figure("permit", Badge(outcome, Said(f"permit-{state}")))
-    yield clock("permit-ends", row.until, look.now)
+    yield clock("permit-ends", row.until, look.now) if state == "active" else Figure("permit-until", At(row.until))
 
 
 def _panels(look: Look) -> Iterable[Panel]:

@@ -188,6 +188,25 @@ async def refuses_what_it_should(small: Small) -> None:
         assert answer.status_code == 401
 
 
+async def test_what_an_ended_permit_no_longer_allows_is_not_offered(tmp_path: Path) -> None:
+    async with opened(tmp_path, names=("op", "h01", "h03", "a02", "a03", "p01")) as small:
+        await small.published()
+        await small.applied()
+        await small.decided()
+        study, case = f"/studies/{quote(small.study, safe='')}", f"/board/{small.study}"
+        async with browser(small, "h01", "keykeeper", "en") as keeper, browser(small, "op", "chair") as chair:
+            assert any(action.endswith("/do/pseudonym-key") for action in await keeper.forms(study))
+            assert study in await keeper.page("/")
+            await chair.done(case, "/do/end", reason="신청 기관이 연구를 그만두었다.")
+
+            async def over() -> bool:
+                return not await keeper.forms(study)
+
+            await eventually(over, "nothing is offered any more")
+            assert "A pseudonym key is needed" not in await keeper.page("/")
+            assert "left</small>" not in await keeper.page(study), "no clock runs for what has ended"
+
+
 @pytest.mark.parametrize("cut", [True, False])
 async def test_a_page_says_for_whom_the_node_waits_and_since_when(tmp_path: Path, *, cut: bool) -> None:
     async with opened(tmp_path, names=("op", "h01", "h03", "a02", "a03", "p01")) as small:

@@ -11,7 +11,7 @@ from connector.analysis import pages as analysis
 from connector.datasets import pages as datasets
 from connector.evidence import certificates
 from connector.negotiation import pages as negotiation
-from connector.sources import pages as sources
+from connector.sources import views as sources
 from connector.studies import pages as studies
 from connector.studies.price import due
 from connector.transfer import pages as transfer
