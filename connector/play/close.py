@@ -8,17 +8,15 @@ import time
 import uuid
 from typing import Any
 
-import httpx
-
 from connector.evidence.offline import verify_certificate
-from connector.identity.tokens import issue
 from connector.kit.keys import Keys
 from connector.play import cast
 from connector.play.analyse import TRAIN, task
 from connector.play.apply import permit_of
-from connector.play.hands import Said, expect
+from connector.play.hands import expect
 from connector.play.second import SHORT_SECONDS
 from connector.play.stage import Play
+from connector.play.wire import Impostor
 from vocab.records.envelope import commitment, digest, signed
 
 Json = dict[str, Any]
@@ -109,10 +107,5 @@ async def _omitting(play: Play) -> None:
     body |= {"id": uuid.uuid4().urn, "payload": commitment(salt, payload)}
     body["subject"] |= {"certificate": digest(payload), "objects": len(payload["objects"])}
     message = {"envelope": signed(body, play.did("p01"), keys.sign), "payload": payload, "salt": salt.hex()}
-    token = issue(keys, play.did("p01"), play.did("h01"), round(time.time() * 1000))
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
-        answer = await client.post(
-            f"{play.space.nodes['h01'].url}/receipts", json=message, headers={"authorization": f"Bearer {token}"}
-        )
-    if not answer.is_success:
-        raise Said(answer.status_code, answer.json())
+    async with Impostor(play, "p01", "h01") as zone:
+        await zone.send("POST", "/receipts", json=message)

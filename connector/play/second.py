@@ -44,9 +44,9 @@ async def stop_button(play: Play) -> None:
     play.kept["stopped"] = study
 
 
-async def _staged(play: Play) -> str:
-    """Approved, cut, accepted, agreed, staged: the same way as S1, with one hospital."""
-    study = await approved(play, "중단될 연구", NODE, 30 * cast.DAY_MS)
+async def agreed(play: Play, title: str) -> tuple[str, Json]:
+    """A study with one hospital, approved, cut, accepted and agreed in the same way as S1; and its agreement."""
+    study = await approved(play, title, NODE, 30 * cast.DAY_MS)
     dataset, steward = cast.DATASETS[NODE], play.hand(NODE, "steward")
     await play.until("the permit reaches the hospital", lambda: permit_of(play, study, NODE, "steward"))
     await play.hand(NODE, "keykeeper").post(f"/api/studies/{study}/pseudonym-key")
@@ -55,11 +55,16 @@ async def _staged(play: Play) -> str:
     pi = play.hand("a02", "pi")
     await pi.post(f"/api/studies/{study}/negotiate")
 
-    async def agreed() -> Json | None:
+    async def found() -> Json | None:
         rows = await pi.get("/api/agreements", study=study)
         return rows[0] if rows and rows[0]["receipt_complete"] else None
 
-    await play.until("the agreement is proven", agreed)
+    return study, await play.until("the agreement is proven", found)
+
+
+async def _staged(play: Play) -> str:
+    study, _ = await agreed(play, "중단될 연구")
+    pi = play.hand("a02", "pi")
     for row in await pi.post(f"/api/studies/{study}/transfers"):
 
         async def complete(transfer: str = row["id"]) -> bool:

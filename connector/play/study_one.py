@@ -12,6 +12,7 @@ from connector.play.second import short_permit, stop_button
 from connector.play.snapshots import step_8
 from connector.play.space import Space
 from connector.play.stage import Play
+from connector.play.wire import crooked_staging
 
 
 async def play(space: Space, hands: Hands, report: Report) -> None:
@@ -19,6 +20,7 @@ async def play(space: Space, hands: Hands, report: Report) -> None:
     stage = Play(space, hands, report)
     for step in (step_1, step_2, step_3, step_6, step_7, step_8, step_9, old_checkpoint, step_10, step_11):
         await step(stage)
+    await crooked_staging(stage)
     await stop_button(stage)
     await short_permit(stage)
     for step in (step_12, step_13, step_18, step_19, step_20):
