@@ -1,6 +1,6 @@
 """`dure`: the command line. Each command imports what it needs when it runs, so that asking for help stays quick.
 
-Exit status: 0 done, 1 refused or does not hold, 2 malformed question, 3 not on this machine (port, disk, clock), 70 a bug.
+Exit status: 0 done, 1 refused or does not hold, 2 malformed question, 3 not on this machine (port, disk), 70 a bug.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Each refusal to somebody we know is stored, so that it has a link. Strangers fill no journal: they are only answered."""
+"""Each refusal to somebody we know is stored, so that it has a link. Strangers fill no journal."""
 
 from fastapi import Request
 

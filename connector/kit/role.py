@@ -1,4 +1,4 @@
-"""What a role brings to a node. Roles are entry points (`dure.roles`): the connector starts them without importing them."""
+"""What a role brings to a node. Roles are entry points (`dure.roles`): started without being imported by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

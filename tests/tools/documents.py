@@ -55,7 +55,9 @@ def _entry(entry: Entry) -> str:
 
 
 def _said(key: str) -> str:
-    return f"{_cell(word(key, 'en'))}<br>{_cell(word(key, 'ko'))}" if known(key) else _cell(key.rpartition(".")[2].replace("-", " "))
+    if not known(key):
+        return key.rpartition(".")[2].replace("-", " ")
+    return f"{_cell(word(key, 'en'))}<br>{_cell(word(key, 'ko'))}"
 
 
 def _code(code: str | None) -> str:

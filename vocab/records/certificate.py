@@ -198,7 +198,7 @@ def check_task(body: Mapping[str, Any], *, objects: Collection[str] = ()) -> Tas
 def check_closing(
     body: Mapping[str, Any], *, objects: Collection[str] = (), tasks: Collection[str] = ()
 ) -> ClosingCertificate:
-    """A closing certificate that holds. `tasks`: digests of the task certificates that it must list. Raises likewise."""
+    """A closing certificate that holds. `tasks`: digests of the task certificates that it must list. Raises too."""
     found = _read(ClosingCertificate, body, CLOSING_LIMITS)
     _whole("object", objects, {one.sha256 for one in found.objects})
     _whole("task", tasks, {one.certificate for one in found.tasks})
