@@ -1,14 +1,18 @@
-"""A whole data space in one process, without sockets: clock and network can be broken in one line.
+"""A whole data space in one process, without sockets: clock, network and nodes can be broken in one line.
 
-    async with Space(tmp_path, ["op", "h01", "a02"]) as space:
-        await space.join()
-        await space.hand("op", "admin").post("/api/...", {...})
-        space.network.cut("h01", "op")
+async with Space(tmp_path, ["op", "h01", "a02"]) as space:
+    await space.join()
+    await space.hand("op", "admin").post("/api/...", {...})
+    space.network.cut("h01", "op")
+    await space.kill("h01")
+    await space.start("h01")
 """
 
 import asyncio
 import contextlib
+import json as json_module
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,7 @@ from connector.node import Node, build
 from connector.play import space as made
 from connector.play.hands import Hand, until
 from connector.play.join import join
+from tests.life import Life, Lives, Over, never
 from vocab.errors import Refusal
 
 
@@ -45,14 +50,38 @@ class Clock:
         self.elapsed += seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One request on its way."""
+
+    source: str
+    target: str
+    method: str
+    url: str
+    content: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def path(self) -> str:
+        """Where it goes, without the node."""
+        return httpx.URL(self.url).path
+
+
+#: Brings a message to its target. Raises `Unreachable`.
+Forward = Callable[[], Awaitable[Answer]]
+
+
 class Network:
-    """Who reaches whom, over ASGI. `cut` breaks a way; `answer` lets a peer say something odd."""
+    """Who reaches whom, over ASGI. `cut` breaks a way; `odd` lets a peer say something odd; `between` sees every
+    message and decides what becomes of it."""
 
     def __init__(self) -> None:
         self.apps: dict[str, Any] = {}
+        self.lives: dict[str, Life] = {}
         self._cut: set[tuple[str, str]] = set()
         self.odd: dict[str, Callable[[str, str], Answer | None]] = {}
         self.sent: list[tuple[str, str, str]] = []
+        self.between: Callable[[Message, Forward], Awaitable[Answer]] | None = None
 
     def cut(self, one: str, other: str) -> None:
         """Neither reaches the other."""
@@ -62,10 +91,23 @@ class Network:
         """Everybody reaches everybody."""
         self._cut.clear()
         self.odd.clear()
+        self.between = None
 
     def whole(self, one: str, other: str) -> bool:
         """Whether a message gets through."""
         return (one, other) not in self._cut and other in self.apps
+
+    async def deliver(self, message: Message) -> Answer:
+        """Brings a message to its target, now. Raises `Unreachable`: also when the target dies before it answers."""
+        try:
+            async with httpx.AsyncClient(transport=Lives(self, message.target), timeout=60) as client:
+                response = await client.request(
+                    message.method, message.url, content=message.content, headers=dict(message.headers)
+                )
+        except httpx.HTTPError as error:
+            raise Unreachable(message.url, type(error).__name__) from None
+        content_type = response.headers.get("content-type", "")
+        return answered(message.url, response.status_code, content_type, response.content)
 
 
 class Wire:
@@ -75,6 +117,7 @@ class Wire:
         self._network = network
         self._name = name
         self._urls = urls
+        self._life = network.lives[name]
 
     async def request(
         self,
@@ -88,13 +131,21 @@ class Wire:
         target = next((name for name, base in self._urls.items() if url.startswith(base + "/")), None)
         if target is None or not self._network.whole(self._name, target):
             raise Unreachable(url, "cut")
-        self._network.sent.append((self._name, target, f"{method} {httpx.URL(url).path}"))
+        head = dict(headers or {})
+        if json is not None:
+            content, head["content-type"] = json_module.dumps(json, ensure_ascii=False).encode(), "application/json"
+        message = Message(self._name, target, method, url, content or b"", head)
+        self._network.sent.append((self._name, target, f"{method} {message.path}"))
         if (odd := self._network.odd.get(target)) and (said := odd(method, url)):
             return said
-        transport = httpx.ASGITransport(self._network.apps[target], raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, timeout=60) as client:
-            response = await client.request(method, url, json=json, content=content, headers=dict(headers or {}))
-        return answered(url, response.status_code, response.headers.get("content-type", ""), response.content)
+
+        async def forward() -> Answer:
+            return await self._network.deliver(message)
+
+        said = await (self._network.between(message, forward) if self._network.between else forward())
+        if self._network.lives[self._name] is not self._life:
+            await never()
+        return said
 
     async def send_file(self, method: str, url: str, path: Path, headers: Mapping[str, str] | None = None) -> Answer:
         return await self.request(method, url, content=await asyncio.to_thread(path.read_bytes), headers=headers)
@@ -129,12 +180,17 @@ class Space:
         settings = self.space.nodes[name]
         return settings.model_copy(update={"database": self._databases[name]}) if name in self._databases else settings
 
-    async def start(self, name: str) -> Node:
-        """Starts a node: the first time, or again after `stop`."""
+    async def start(self, name: str, dies_after: int | None = None) -> Node:
+        """Starts a node: the first time, or again after `stop` or `kill`. `dies_after`: with that commit its life ends.
+
+        Raises `Over` when that is before it has started.
+        """
+        life = self.network.lives[name] = Life(dies_after)
         node = build(self.settings(name), clock=self.clock, peer=Wire(self.network, name, self._urls))
+        life.of(node.runtime.store)
         self.nodes[name] = node
         self.network.apps[name] = node.app
-        await node.start()
+        await life.during(node.start())
         return node
 
     async def stop(self, name: str) -> None:
@@ -143,10 +199,14 @@ class Space:
         node = self.nodes.pop(name)
         await node.stop()
 
+    async def kill(self, name: str) -> None:
+        """The node ends as after kill -9: no commit any more, no answer, no message; then what is left is cleared."""
+        self.network.lives[name].end()
+        await self.stop(name)
+
     def hand(self, name: str, person: str) -> Hand:
         """A person at a node that runs here."""
-        transport = httpx.ASGITransport(self.nodes[name].app, raise_app_exceptions=False)
-        client = httpx.AsyncClient(transport=transport, timeout=120)
+        client = httpx.AsyncClient(transport=Lives(self.network, name), timeout=120)
         self._clients.append(client)
         return Hand(client, self.space.nodes[name].url, self.space.token(name, person))
 
@@ -168,4 +228,4 @@ async def space(folder: Path, *names: str) -> AsyncIterator[Space]:
         yield found
 
 
-__all__ = ["Network", "Refusal", "Space", "eventually", "space"]
+__all__ = ["Message", "Network", "Over", "Refusal", "Space", "eventually", "space"]

@@ -25,7 +25,7 @@ def aad(agreement: str, part: str) -> str:
 
 
 async def released(runtime: Runtime, plan: Plan, prepared: Prepared, slots: list[Slot]) -> Mapping[str, bytes]:
-    """The wrapped key of every input by its name. Raises the hospital's own `Refusal`, or `keys-unavailable`."""
+    """The wrapped key of every input by its name. Raises the hospital's own `Refusal`."""
     answers = await asyncio.gather(*(_of(runtime, plan, prepared, slot) for slot in slots))
     by_agreement = {slot.agreement: keys for slot, keys in zip(slots, answers, strict=True)}
     return {one.name: by_agreement[one.agreement][one.part] for one in plan.inputs}
@@ -56,16 +56,15 @@ async def _of(runtime: Runtime, plan: Plan, prepared: Prepared, slot: Slot) -> d
             raise Refusal("not-a-member", rule="provider", seen=slot.provider)
         try:
             answer = await ask(runtime, "POST", f"{url}/keys/release", slot.provider, json=envelope)
+            if not answer.ok:
+                raise relayed(answer)
+            return _keys(answer.body, parts, url)
         except Unreachable:
             await asyncio.sleep(_PAUSE)
-            continue
-        if not answer.ok:
-            raise relayed(answer)
-        return _keys(answer.body, parts, slot.provider)
 
 
-def _keys(body: Any, parts: list[str], provider: str) -> dict[str, bytes]:
+def _keys(body: Any, parts: list[str], url: str) -> dict[str, bytes]:
     try:
         return {part: base64.b64decode(body["keys"][part], validate=True) for part in parts}
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
-        raise Refusal("keys-unavailable", by=provider, why=type(error).__name__) from None
+        raise Unreachable(url, f"no keys in the answer: {type(error).__name__}") from None

@@ -19,6 +19,8 @@ from vocab.errors import Refusal
 MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_DEPTH: Final = 64
 SECONDS: Final = 20.0
+#: What people read.
+_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 #: How much of a file is read and sent at once.
 PIECE: Final = 1 << 20
 
@@ -118,10 +120,13 @@ async def _capped(response: httpx.Response, url: str) -> bytes:
 
 def answered(url: str, status: int, content_type: str, body: bytes) -> Answer:
     """A peer's answer, its JSON read under the caps. Raises `Unreachable` when it breaks one."""
-    if status >= 500 or status == 429:
+    if status >= 500 or status == 429 or 300 <= status < 400:
         raise Unreachable(url, f"status {status}")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind in _PAGES:  # somebody stands in between: no node says anything to another in HTML
+        raise Unreachable(url, f"status {status} in HTML")
     text = body.decode("utf-8", errors="replace")
-    if content_type.partition(";")[0].strip() not in ("application/json", "application/ld+json") or not body:
+    if kind not in ("application/json", "application/ld+json") or not body:
         return Answer(status, None, text)
     try:
         value = json_module.loads(body)

@@ -1,9 +1,19 @@
 """Another node's refusal, said again here: what the operator answers a hospital must reach the hospital's people."""
 
+from connector.kit.outbox import TryLater
 from connector.kit.ports import Answer
 from vocab.errors import Refusal, catalogue
 
 _OWN = frozenset({"code", "rule", "needed", "seen", "self"})
+
+
+def demand(answer: Answer, status: int) -> None:
+    """The peer did as asked: it says `status`. Raises its refusal, or `TryLater` for what no node would say."""
+    if answer.status == status:
+        return
+    if answer.ok or not (isinstance(answer.body, dict) and answer.body.get("code") in catalogue()):
+        raise TryLater(f"status {answer.status}")
+    raise relayed(answer)
 
 
 def relayed(answer: Answer) -> Refusal:

@@ -18,7 +18,7 @@ from connector.negotiation.model import Agreement, Negotiation
 from connector.negotiation.service import agreement_facts, agreements, negotiations, start, stop
 from connector.negotiation.states import TERMINAL
 from connector.rights.model import PermitRow
-from connector.rights.relay import relayed
+from connector.rights.relay import demand, relayed
 from connector.rights.service import Rights
 from connector.studies.model import Study
 from connector.studies.states import State, Step, after
@@ -197,12 +197,11 @@ async def _close(runtime: Runtime, row: Promise) -> Performed:
     member = runtime.get(Rights).demand().member(zone) if zone else None
     if member is not None:
         answer = await ask(runtime, "POST", f"{member.url}/studies/{study}/close", member.did, json={})
-        if not answer.ok and answer.status != 404:  # 404: nothing of this study was ever there
-            raise relayed(answer)
+        if answer.status != 404:  # 404: nothing of this study was ever there
+            demand(answer, 202)
     operator = runtime.settings.authority
     answer = await ask(runtime, "POST", f"{operator.url}/applications/{study}/close", operator.did)
-    if not answer.ok:
-        raise relayed(answer)
+    demand(answer, 200)
 
     def closed(unit: Unit) -> None:
         _moved(unit.session, study, Step.CLOSED, runtime.now())

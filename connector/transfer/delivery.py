@@ -64,6 +64,9 @@ async def deliver(runtime: Runtime, row: Promise) -> Answer | None:
     payload = row.payload
     answer = await ask(runtime, "POST", payload["url"], payload["peer"], json=payload["message"])
     if answer.ok:
+        body = answer.body or {}
+        if not isinstance(body, dict) or (payload["process"] is None and not isinstance(body.get("providerPid"), str)):
+            raise TryLater("the answer is none of the protocol's")  # to a first request it names the provider's process
         return answer
     if answer.status in (404, 409) and payload["process"]:
         if await _had(runtime, payload):

@@ -70,7 +70,7 @@ async def tell(runtime: Runtime, row: Promise) -> Performed:
     url = f"{member.url.rstrip('/')}/studies/{quote(study, safe=':')}/stop"
     answer = await ask(runtime, "POST", url, member.did, json=message)
     nothing_there = answer.status == 404 and isinstance(answer.body, dict) and answer.body.get("code") == "not-found"
-    if not answer.ok and not nothing_there:
+    if answer.status != 202 and not nothing_there:
         raise TryLater(relayed(answer).code)
 
     def told(unit: Unit) -> None:

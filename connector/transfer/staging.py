@@ -34,7 +34,9 @@ Json = dict[str, Any]
 PUSH: Final = "transfer-push"
 #: Refusals of a zone that another try may cure: bytes that broke on their way, a token that a lost attempt used up, a
 #: permit or member that the operator has not told it of yet.
-PASSING: Final = frozenset({"digest-differs", "token-used", "changed-meanwhile", "no-permit", "not-a-member"})
+PASSING: Final = frozenset(
+    {"digest-differs", "token-used", "changed-meanwhile", "no-permit", "not-a-member", "peer-refused"}
+)
 #: How often such a refusal is taken for an accident.
 TRIES: Final = 8
 
@@ -170,7 +172,7 @@ async def _put(runtime: Runtime, load: Load, slot: Json, part: str, row: Promise
     if not await asyncio.to_thread(path.is_file):
         raise Refusal("snapshot-changed", what=part, needed=load.key.parts[part]["sha256"])
     answer = await runtime.peer.send_file("PUT", url, path, headers)
-    if not answer.ok:
+    if answer.status != 204:
         raise _no(relayed(answer), row)
 
 

@@ -13,7 +13,7 @@ from connector.kit import outbox
 from connector.kit.db import Unit
 from connector.kit.outbox import Performed, Promise
 from connector.kit.runtime import Runtime
-from connector.rights.relay import relayed
+from connector.rights.relay import demand
 from governance.boards.model import DecisionRow, PermitIssued
 from governance.boards.rules import MAX_JOBS
 from governance.boards.states import Command, PermitState, permit_after
@@ -143,8 +143,7 @@ async def push(runtime: Runtime, row: Promise) -> Performed:
     if found is None:
         raise Refusal("not-found", what=permit_id)
     answer = await runtime.peer.request("POST", f"{found[1]}/permits", json=found[0])
-    if not answer.ok:
-        raise relayed(answer)
+    demand(answer, 204)
     return None
 
 

@@ -83,7 +83,7 @@ async def send_proof(runtime: Runtime, row: Promise) -> Performed:
         answer = await ask(runtime, "POST", there, did, json={"proof": found[1]})
     except Refusal as refusal:
         raise TryLater(str(refusal)) from None
-    if not answer.ok:
+    if answer.status != 204:
         code = answer.body.get("code") if isinstance(answer.body, dict) else None
         raise TryLater(str(code or answer.status))
     return None

@@ -202,7 +202,7 @@ async def _push(runtime: Runtime, row: Promise) -> Performed:
     if member is None or issued.seq != seq or member.state == State.ENDED:
         return None
     answer = await runtime.peer.request("POST", f"{member.url}/standing", json=issued.envelope)
-    if not answer.ok:
+    if answer.status != 204:
         raise TryLater(str(relayed(answer)))
     return None
 

@@ -8,9 +8,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from sqlmodel import Session, select
+
 from compute.engines.service import Engines
+from connector.evidence.model import Entry
+from connector.kit.outbox import waiting
 from connector.play import cast
 from connector.play.apply import REASONS, permit_of
+from connector.play.hands import Late
 from connector.sources.cohort import make_source
 from tests.conftest import need
 from tests.space import Space, eventually
@@ -20,6 +25,18 @@ Json = dict[str, Any]
 
 ALL: Final = ("op", "h01", "h03", "a02", "a03", "p01")
 PATIENTS: Final = 500
+STEPS: Final = (
+    "published",
+    "applied",
+    "decided",
+    "cut",
+    "agreed",
+    "staged",
+    "counted",
+    "released",
+    "closed",
+    "settled",
+)
 ENDED: Final = {"COMPLETE", "EXECUTOR_ERROR", "SYSTEM_ERROR", "CANCELED"}
 
 #: What the study runs: looks for its two files, or waits until somebody ends it.
@@ -55,6 +72,7 @@ class Small:
         self.space = space
         self.study = ""
         self.permit = ""
+        self.ran = ""
 
     def did(self, name: str) -> str:
         """A node's DID."""
@@ -182,13 +200,14 @@ class Small:
 
     async def counted(self) -> str:
         """One task has run to its end."""
-        task = await self.submit()
-        row = await self.reached(task, *ENDED)
+        self.ran = await self.submit()
+        row = await self.reached(self.ran, *ENDED)
         assert row["state"] == "COMPLETE", row
-        return task
+        return self.ran
 
-    async def released(self, task: str) -> str:
+    async def released(self) -> str:
         """Its metrics have left the zone after two people said yes."""
+        task = self.ran
         pi, path = self.hand("a02", "pi"), f"/api/studies/{self.study}/releases"
         asked = await pi.post(path, {"task": task, "files": ["metrics.json"]})
         assert asked["state"] == "review", asked
@@ -224,18 +243,30 @@ class Small:
         found: Json = await eventually(answered, "every party has answered")
         return {**found, "new": run["new"]}
 
+    async def held_up(self) -> str:
+        """What every node waits for or refused: what a failed test should say."""
+
+        def look(session: Session) -> list[str]:
+            promises = [f"{one.kind} {one.attempts}x {one.last_error}" for one in waiting(session) if one.attempts]
+            refused = session.exec(select(Entry).where(Entry.outcome != "done")).all()
+            return [*promises, *(f"{one.kind}: {one.code} {one.values} {one.needed} {one.seen}" for one in refused)]
+
+        nodes = self.space.nodes.items()
+        found = [(name, line) for name, node in nodes for line in await node.runtime.store.read(look)]
+        return "\n".join(f"{name}: {line}" for name, line in found)
+
     async def played(self, upto: str = "settled") -> Json:
         """All of it, or up to one step."""
         kept: Json = {}
-        for step in ("published", "applied", "decided", "cut", "agreed", "staged", "counted"):
+        for step in STEPS:
             begun = time.monotonic()
-            kept[step] = await getattr(self, step)()
+            try:
+                kept[step] = await getattr(self, step)()
+            except Late as late:
+                raise AssertionError(f"{step}: {late}\n{await self.held_up()}") from late
             kept[f"{step} seconds"] = round(time.monotonic() - begun, 2)
             if step == upto:
                 return kept
-        kept["released"] = await self.released(kept["counted"])
-        await self.closed()
-        kept["settled"] = await self.settled()
         return kept
 
 
