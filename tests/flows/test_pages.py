@@ -150,7 +150,7 @@ async def test_a_study_is_carried_by_the_forms_of_the_pages_alone(tmp_path: Path
 
 async def test_every_page_that_anybody_finds_answers_in_both_languages(tmp_path: Path) -> None:
     async with opened(tmp_path) as small:
-        await small.played("released" if small.walls else "agreed")
+        await small.played("settled" if small.walls else "agreed")
         for node, people in PEOPLE.items():
             for person in people:
                 for language in ("ko", "en"):
