@@ -11,7 +11,7 @@ from connector.evidence import journal
 from connector.identity.service import ask
 from connector.kit import outbox
 from connector.kit.db import Unit
-from connector.kit.outbox import Handler, Performed, Promise
+from connector.kit.outbox import Handler, Performed, Promise, TryLater
 from connector.kit.ports import Unreachable
 from connector.kit.runtime import Runtime
 from connector.negotiation.model import Agreement, Negotiation
@@ -202,6 +202,8 @@ async def _close(runtime: Runtime, row: Promise) -> Performed:
     operator = runtime.settings.authority
     answer = await ask(runtime, "POST", f"{operator.url}/applications/{study}/close", operator.did)
     demand(answer, 200)
+    if not isinstance(answer.body, dict) or answer.body.get("id") != study:
+        raise TryLater("the answer speaks of no application of ours")
 
     def closed(unit: Unit) -> None:
         _moved(unit.session, study, Step.CLOSED, runtime.now())

@@ -12,12 +12,14 @@ from sqlmodel import Session, select
 
 from compute.engines.service import Engines
 from connector.evidence.model import Entry
+from connector.kit.db import Store
 from connector.kit.outbox import waiting
 from connector.play import cast
 from connector.play.apply import REASONS, permit_of
 from connector.play.hands import Late
 from connector.sources.cohort import make_source
 from tests.conftest import need
+from tests.flows.evidence import unfinished
 from tests.space import Space, eventually
 from vocab.records.code import code_digest
 
@@ -230,6 +232,23 @@ class Small:
             return bool((await pi.get(f"/api/studies/{self.study}"))["state"] == "closed")
 
         await eventually(over, "the study is over")
+        await self.proven()
+
+    @property
+    def stores(self) -> dict[str, Store]:
+        """Every node's store."""
+        return {name: node.runtime.store for name, node in self.space.nodes.items()}
+
+    async def proven(self) -> None:
+        """Every receipt of the study has two signatures and the log's proof."""
+
+        async def whole() -> bool:
+            return not unfinished(self.stores, self.study)
+
+        try:
+            await eventually(whole, "every receipt is proven")
+        except Late as late:
+            raise AssertionError(f"{unfinished(self.stores, self.study)}\n{await self.held_up()}") from late
 
     async def settled(self) -> Json:
         """The operator's clerk settles, once everything is in the log; every party answers."""

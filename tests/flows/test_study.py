@@ -8,9 +8,8 @@ from sqlalchemy import create_engine, text
 
 from connector.evidence.offline import verify_log
 from connector.play import cast
-from tests.flows.evidence import certified, twice, unfinished
+from tests.flows.evidence import certified, twice
 from tests.flows.small import ALL, PATIENTS, Small, opened
-from tests.space import eventually
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -40,13 +39,8 @@ async def small(tmp_path: Path, databases: dict[str, str]) -> AsyncIterator[Smal
 async def test_a_study_from_application_to_payment(small: Small) -> None:
     small.need_walls()
     kept = await small.played()
-    stores = {name: node.runtime.store for name, node in small.space.nodes.items()}
-
-    async def proven() -> bool:
-        return not unfinished(stores, small.study)
-
-    await eventually(proven, "every receipt has two signatures and its proof")
-    assert twice(stores, small.study) == []
+    await small.proven()
+    assert twice(small.stores, small.study) == []
 
     run = kept["settled"]
     lines = {line["kind"] for line in run["body"]["lines"]}
@@ -56,7 +50,7 @@ async def test_a_study_from_application_to_payment(small: Small) -> None:
     again = await small.settled()
     assert (again["new"], again["id"]) == (False, run["id"])
 
-    results = certified(stores["p01"], small.study)
+    results = certified(small.stores["p01"], small.study)
     assert set(results) == {kept["counted"], small.study}
     assert all(one.startswith("DELETED") for one in results.values()), results
     for node in cast.DATASETS:

@@ -50,7 +50,7 @@ class Board:
         @app.post("/{path:path}")
         async def other(path: str) -> Any:
             self.received.append({"path": path})
-            return JSONResponse({}, 202 if path.startswith("studies/") else 200)
+            return JSONResponse({"id": STUDY}, 202 if path.startswith("studies/") else 200)
 
         for host in ("localhost:7300", "localhost:7305"):
             space.wire.apps[host] = app
