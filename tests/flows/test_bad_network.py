@@ -1,10 +1,14 @@
 """A network that loses, garbles and repeats: the study comes to its end, and nothing of it is twice."""
 
+import asyncio
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect, text
+from sqlmodel import Session
 
 from connector.kit.http import MOST_BYTES, answered
 from connector.kit.ports import Answer, Unreachable
@@ -84,3 +88,46 @@ async def test_a_study_through_a_network_that_loses_garbles_and_repeats(small: S
     assert kept["settled"]["body"]["held"] == []
     assert all(result.startswith("DELETED") for result in certified(small.stores["p01"], small.study).values())
     assert len(bad.tried) > 50
+
+
+async def test_whatever_was_sent_in_a_study_and_is_sent_again_changes_nothing(small: Small) -> None:
+    """A replay by somebody who listened: every request once more, word for word, in the order and in reverse."""
+    heard: list[Message] = []
+
+    async def listen(message: Message, forward: Forward) -> Answer:
+        heard.append(message)
+        return await forward()
+
+    small.space.network.between = listen
+    await small.played("staged")
+    await small.proven()
+    small.space.network.between = None
+    before = everything(small)
+    changing = [one for one in heard if one.method != "GET"]
+    assert len({one.path.split("/")[1] for one in changing}) > 6
+    for message in [*changing, *reversed(changing)]:
+        answer = await small.space.network.deliver(message)
+        assert answer.status < 500, (message.path, answer)
+    await asyncio.sleep(0.5)  # what a replay might have set off
+    after = everything(small)
+    assert {name for name in before if before[name] != after[name]} == set()
+
+
+def everything(small: Small) -> dict[str, str]:
+    """A digest of each table of each node; the journal may say that somebody tried."""
+    return {
+        f"{name}.{table}": digest
+        for name, store in small.stores.items()
+        for table, digest in store.read_now(_tables).items()
+        if table != "journal"
+    }
+
+
+def _tables(session: Session) -> dict[str, str]:
+    names = inspect(session.connection()).get_table_names()
+    return {
+        name: hashlib.sha256(
+            "\n".join(sorted(map(repr, session.connection().execute(text(f'select * from "{name}"'))))).encode()
+        ).hexdigest()
+        for name in names
+    }
