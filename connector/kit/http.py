@@ -120,7 +120,7 @@ async def _capped(response: httpx.Response, url: str) -> bytes:
 
 def answered(url: str, status: int, content_type: str, body: bytes) -> Answer:
     """A peer's answer, its JSON read under the caps. Raises `Unreachable` when it breaks one."""
-    if status >= 500 or status == 429 or 300 <= status < 400:
+    if status >= 500 or status == 429 or (300 <= status < 400 and status != 304):  # 304: what we hold is still so
         raise Unreachable(url, f"status {status}")
     kind = content_type.partition(";")[0].strip().lower()
     if kind in _PAGES:  # somebody stands in between: no node says anything to another in HTML

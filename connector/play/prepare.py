@@ -105,9 +105,10 @@ def _with(play: Play, left: str, operator: str, right: str) -> Json:
 async def step_3(play: Play) -> None:
     """A02 may apply; A03 is told why it may not."""
     with play.report.done(3, "search") as shown:
-        rows = (await play.hand("a02", "pi").get("/api/search", q="당뇨 신장 예측", commercial=True))["rows"]
+        found = await play.hand("a02", "pi").get("/api/search", q="당뇨 신장 예측", commercial=True)
+        rows = found["rows"]
         may = {row["dataset"] for row in rows if row["outcome"] == "may-apply"}
-        expect(may >= set(cast.DATASETS.values()), rows)
+        expect(may >= set(cast.DATASETS.values()), found)
         shown["may_apply"] = ", ".join(sorted(may))
     with play.report.refused(3, "non-commercial") as shown:
         closed = next(row for row in rows if row["dataset"] == cast.VETOED)
