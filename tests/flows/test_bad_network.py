@@ -16,6 +16,8 @@ from tests.flows.evidence import certified, twice
 from tests.flows.small import Small, opened
 from tests.space import Forward, Message
 
+pytestmark = pytest.mark.slow
+
 #: What the outbox sends. What a person asks for at once is theirs to repeat.
 PROMISED = re.compile(
     r"POST /(receipts|standing|permits|log/entries|dsp/|slots$|keys/release|studies/[^/]+/(stop|destroy-keys|close)|"

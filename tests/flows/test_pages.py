@@ -16,6 +16,8 @@ from tests.flows.small import Small, opened
 from tests.space import eventually
 from vocab.words import known
 
+pytestmark = pytest.mark.slow
+
 #: Everybody who works at the six nodes.
 PEOPLE = {
     "op": ("admin", "secretary", "chair", "member-1", "member-4", "clerk"),

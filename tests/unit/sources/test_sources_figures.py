@@ -18,6 +18,8 @@ from connector.sources.leaks import scan_snapshot
 from connector.sources.profile import KR_MED_1
 from connector.sources.trial import Trial, run_trial
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"H01": 20_000, "H03": 8_000}
 #: What a model is given: categories as 0 and 1, UACR on a logarithmic scale.
 PREDICTORS = """age, CAST(sex = 'M' AS INTEGER), CAST(residence = 'near' AS INTEGER),

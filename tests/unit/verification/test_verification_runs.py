@@ -12,6 +12,8 @@ from verification_runs import LIMITS, SIZES, found, metrics, numbers, study, tra
 from compute.egress.checks import check
 from compute.egress.report import Report, findings, not_estimable
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = ("age", "sex", "residence", "index_year", "outcome")
 
 

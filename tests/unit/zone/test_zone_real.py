@@ -16,6 +16,8 @@ from tests.unit.zone.test_zone_closing import closed, countersigned
 from tests.unit.zone.world import PERMIT, STUDY, World
 from vocab.records.code import code_digest
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 STUDY_CODE = Path(__file__).parents[3] / "connector" / "play" / "study"
 TRAIN, EXPORT = ({f"{one}.py": (STUDY_CODE / f"{one}.py").read_bytes()} for one in ("train", "export"))
