@@ -23,7 +23,7 @@ from connector.kit.role import Role
 from connector.kit.runtime import Runtime
 from connector.kit.settings import Settings
 from connector.policy.service import Policies
-from connector.roles import core, menu, templates
+from connector.roles import core
 from connector.web.application import Application
 from connector.web.people import People
 from connector.web.refusals import install as install_web
@@ -123,8 +123,6 @@ def build(settings: Settings, *, clock: Clock | None = None, peer: Peer | None =
         roles=settings.roles,
         people=people,
         sessions=Sessions(people, clock.monotonic),
-        menu=menu(settings.roles),
-        templates=templates(settings.roles),
     )
     install_web(app, site)
     runtime.add(site)

@@ -1,6 +1,5 @@
 """The connector's own rooms, which every node has, and the roles of hospital and company."""
 
-from pathlib import Path
 from typing import Final
 
 from connector.analysis.api import room as analysis
@@ -16,7 +15,6 @@ from connector.sources.api import room as sources
 from connector.statements.api import room as statements
 from connector.studies.api import room as studies
 from connector.transfer.api import room as transfer
-from connector.web.site import Item
 
 #: What every participant's agent is made of, lower rooms first.
 core: Final = Role(
@@ -31,13 +29,3 @@ provider: Final = Role(
 consumer: Final = Role(
     "consumer", ConnectorTable.metadata, "connector.migrations", (negotiation, studies, transfer, analysis, *COMPANY)
 )
-
-
-def menu(_roles: tuple[str, ...]) -> tuple[Item, ...]:
-    """The pages of a node with these roles."""
-    return ()
-
-
-def templates(_roles: tuple[str, ...]) -> tuple[Path, ...]:
-    """The folders with the roles' own templates."""
-    return ()
