@@ -324,7 +324,7 @@ async def test_everything_survives_a_restart_in_the_middle(applied: Space):
     await applied.restart("op")
     await applied.restart("h01")
     applied.wire.down.clear()
-    applied.clock.move(5_000)
+    applied.clock.move(90_000)
     await applied.settle()
     assert await applied["h01"].read(lambda session: permit_for(session, STUDY)) is not None
     assert await applied["a02"].read(lambda session: permit_for(session, STUDY)) is not None
