@@ -17,6 +17,7 @@ from connector.identity.tokens import Caller
 from connector.kit.outbox import Handler
 from connector.kit.role import Room
 from connector.kit.runtime import Runtime
+from connector.rights.service import Rights
 from connector.web.access import signed_in
 from connector.web.people import Person
 from vocab.errors import Refusal
@@ -66,6 +67,7 @@ def install(runtime: Runtime) -> None:
     """Certificates follow a task's end; a study's end follows the company's word or the permit's end."""
     runtime.get(Tasks).on_end.append(partial(certificates.on_end, runtime))
     handlers = runtime.outbox.handlers
+    runtime.get(Rights).resting.add("study")
     handlers["stop:study"] = Handler(partial(closing.right_ended, runtime))
     handlers["study-ends"] = Handler(partial(closing.permit_over, runtime))
     for step, perform in zip(closing.STEPS, (closing.wipe, closing.keys, closing.certify), strict=True):

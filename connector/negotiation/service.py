@@ -17,6 +17,7 @@ from connector.negotiation.consumer import start
 from connector.negotiation.model import Agreement, Negotiation
 from connector.negotiation.provider import subject
 from connector.negotiation.states import TERMINAL, Message, Side
+from connector.rights.service import Rights
 from vocab.errors import Refusal
 from vocab.messages import problems
 from vocab.messages.negotiation import Termination
@@ -171,4 +172,5 @@ def install(runtime: Runtime) -> None:
     given_up: Callable[[Unit, Promise, Refusal], None] = partial(_given_up, runtime)
     runtime.outbox.handlers[delivery.EFFECT] = Handler(partial(_deliver, runtime), given_up)
     runtime.outbox.handlers["stop:agreement"] = Handler(partial(_stop, runtime))
+    runtime.get(Rights).resting.add("agreement")
     runtime.get(Receipts).checks["agreement"] = _check

@@ -139,7 +139,7 @@ def _ended(old: Standing, new: Standing) -> list[Ended]:
     permits = [
         Ended(why="expired" if new.permit_state(permit) == "ended" else "permit-suspended", permit=permit)
         for permit, state in old.permits.items()
-        if state == "active" and new.permit_state(permit) != "active"
+        if state != new.permit_state(permit) and state != "ended" and new.permit_state(permit) != "active"
     ]
     members = [
         Ended(why="not-a-member", member=member.did)

@@ -16,6 +16,8 @@ class Rights:
     def __init__(self) -> None:
         self.standing: Standing | None = None
         self.contact: float | None = None
+        #: Kinds of grants that wait while a right is suspended: each use of them asks a gate again.
+        self.resting: set[str] = set()
         #: What other rooms do in the unit in which a permit arrives.
         self.on_permit: list[Callable[[Unit, PermitRow], None]] = []
 

@@ -6,7 +6,7 @@ owns the kind performs it (handler `stop:<kind>`). So this room reaches every ot
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlmodel import Session, col, select, update
 
@@ -18,12 +18,15 @@ from connector.kit.runtime import Runtime
 from connector.policy.decisions import Decision
 from connector.policy.service import Policies
 from connector.rights import facts
+from connector.rights.current import Rights
 from connector.rights.model import Grant, GrantParty, PermitRow, StandingRow
 from connector.rights.standing import Standing
 from vocab.errors import Refusal
 from vocab.odrl.model import Policy
 from vocab.profile import Gate
 
+#: Ends of a right that may be undone: what only rests on it stays, what acts on it stops.
+UNDONE: Final = frozenset({"permit-suspended", "not-a-member"})
 #: A thing that leans on rights: its kind and its id.
 Thing = tuple[str, str]
 
@@ -152,12 +155,13 @@ def right_ended(
     go_on: Collection[Thing] = (),
 ) -> list[Grant]:
     """Stops what leaned on the right: a promise each. `go_on`: what `held` allowed; everything else stops, also what
-    was granted meanwhile."""
+    was granted meanwhile. While a right is only suspended, what rests on it stays."""
     ended, now = Ended(why, permit, member, snapshot, agreement), runtime.now()
+    resting = runtime.get(Rights).resting if why in UNDONE else ()
     stopped: dict[Thing, Grant] = {}
     for row in leaning(unit.session, ended):
         thing = (row.kind, row.id)
-        if thing in go_on:
+        if thing in go_on or row.kind in resting:
             continue
         if thing not in stopped:
             payload = {"kind": row.kind, "id": row.id, "study": row.study, "why": why}

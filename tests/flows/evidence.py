@@ -49,11 +49,16 @@ def unfinished(stores: Mapping[str, Store], study: str) -> list[str]:
     ]
 
 
-def certified(store: Store, study: str) -> dict[str, str]:
-    """The zone's certificates of `study`: what about, and the result. Every task that had walls must have one."""
+def certificates(store: Store, study: str) -> dict[str, str]:
+    """The zone's certificates of `study`: what about, and the result."""
     found = store.read_now(lambda session: session.exec(select(Certificate).where(Certificate.study == study)).all())
+    return {one.about: one.result for one in found}
+
+
+def certified(store: Store, study: str) -> dict[str, str]:
+    """The same. Every task that had walls must have one."""
     tasks = store.read_now(lambda session: session.exec(select(Task).where(Task.study == study)).all())
-    have = {one.about: one.result for one in found}
+    have = certificates(store, study)
     missing = [one.id for one in tasks if one.prepared_at is not None and one.id not in have]
     assert not missing, missing
     return have

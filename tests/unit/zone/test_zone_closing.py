@@ -86,16 +86,14 @@ async def test_a_permit_that_the_board_ends_closes_the_study_and_refuses_as_expi
     assert (status, said["code"]) == (403, "expired")
 
 
-async def test_a_suspended_permit_destroys_nothing(both: World) -> None:
+async def test_a_suspended_permit_destroys_nothing_until_it_is_ended(both: World) -> None:
     both.permits[PERMIT] = "suspended"
     await both.standing()
-
-    async def ended_grants() -> bool:
-        return bool(await both.journal("right-ended"))
-
-    await both.eventually(ended_grants)
     assert (await both.rows(Study))[0].state == "open"
     assert all(row.state == "staged" for row in await both.rows(StagedObject))
+    both.permits[PERMIT] = "ended"
+    await both.standing()
+    assert (await closed(both))["why"] == "expired"
 
 
 async def test_a_hospital_that_cannot_be_reached_is_waited_for(both: World) -> None:
