@@ -120,5 +120,5 @@ def _flipped(play: Play, log: Path) -> None:
     size = int((copy / "checkpoint").read_text().splitlines()[1])
     bundle = copy / "tile" / "entries" / ("000" if size >= WIDTH else f"000.p/{size}")
     data = bytearray(bundle.read_bytes())
-    data[len(data) // 2] ^= 1
+    data[-1] ^= 1  # in the middle it may be a length, and the file malformed instead
     bundle.write_bytes(data)
