@@ -252,10 +252,10 @@ async def test_when_the_permit_ends_the_agreement_ends(space: Space) -> None:
 async def test_a_suspended_permit_leaves_the_agreement_until_it_is_ended(space: Space) -> None:
     await begin(space)
     await space.settle()
-    for state, agreement in (("suspended", "FINALIZED"), ("ended", "ENDED")):
+    for state, expected in (("suspended", "FINALIZED"), ("ended", "ENDED")):
         await space.standing({PERMIT: state})
         await space.settle()
-        assert [(await space[name].rows(Agreement))[0].state for name in ("h01", "a02")] == [agreement] * 2
+        assert [(await space[name].rows(Agreement))[0].state for name in ("h01", "a02")] == [expected] * 2
 
 
 async def test_a_negotiation_under_way_ends_with_its_permit(space: Space) -> None:
