@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 import httpx
 
 from connector.kit.db import Store, Unit
+from connector.kit.outbox import Promise
 
 T = TypeVar("T")
 
@@ -15,15 +17,19 @@ class Over(Exception):
     """The node's life ended."""
 
 
-class Life:
-    """From a node's start to its death. `last`: the commit with which it ends, counted from its start."""
+#: Asked in the writer's thread after each commit, with what committed: whether the node dies of it.
+Doom = Callable[[list[str]], bool]
 
-    def __init__(self, last: int | None = None) -> None:
-        self.last = last
-        self.commits = 0
+
+class Life:
+    """From a node's start to its death."""
+
+    def __init__(self, doom: Doom | None = None) -> None:
+        self.doom = doom
         self.dead = False
         self.over = asyncio.Event()
         self._loop: Final = asyncio.get_running_loop()
+        self._ran: list[str] = []
 
     def of(self, store: Store) -> None:
         """From now on this store lives and dies with it."""
@@ -33,7 +39,9 @@ class Life:
             def unit_function(unit: Unit) -> T:
                 if self.dead:
                     raise Over
-                return function(unit)
+                done = function(unit)
+                self._ran.append(named(function))
+                return done
 
             try:
                 result = await run(unit_function)
@@ -72,9 +80,18 @@ class Life:
 
     def _committed(self) -> None:
         """In the thread that committed."""
-        self.commits += 1
-        if self.last is not None and self.commits >= self.last:
+        ran, self._ran = self._ran, []
+        if self.doom is not None and self.doom(ran):
             self.end()
+
+
+def named(function: Callable[..., Any]) -> str:
+    """A unit by the place in the code that it comes from; of a promise's end also which kind of promise."""
+    while isinstance(function, partial):
+        function = function.func
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    kinds = [one.kind for one in cells if isinstance(one, Promise)]
+    return " ".join([f"{function.__module__}.{function.__qualname__}", *kinds])
 
 
 async def never() -> NoReturn:

@@ -24,7 +24,7 @@ from connector.node import Node, build
 from connector.play import space as made
 from connector.play.hands import Hand, until
 from connector.play.join import join
-from tests.life import Life, Lives, Over, never
+from tests.life import Doom, Life, Lives, Over, never
 from vocab.errors import Refusal
 
 
@@ -180,12 +180,12 @@ class Space:
         settings = self.space.nodes[name]
         return settings.model_copy(update={"database": self._databases[name]}) if name in self._databases else settings
 
-    async def start(self, name: str, dies_after: int | None = None) -> Node:
-        """Starts a node: the first time, or again after `stop` or `kill`. `dies_after`: with that commit its life ends.
+    async def start(self, name: str, doom: Doom | None = None) -> Node:
+        """Starts a node: the first time, or again after `stop` or `kill`. `doom` decides at which commit its life ends.
 
         Raises `Over` when that is before it has started.
         """
-        life = self.network.lives[name] = Life(dies_after)
+        life = self.network.lives[name] = Life(doom)
         node = build(self.settings(name), clock=self.clock, peer=Wire(self.network, name, self._urls))
         life.of(node.runtime.store)
         self.nodes[name] = node
