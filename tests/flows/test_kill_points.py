@@ -22,6 +22,8 @@ from tests.space import Space, eventually
 
 Json = dict[str, Any]
 
+pytestmark = pytest.mark.slow
+
 
 class Deaths:
     """Every node dies at the first commit of each kind, and is started again."""
