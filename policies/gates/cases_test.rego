@@ -85,6 +85,27 @@ test_only_data_that_is_called_public_may_go_another_way if {
 	judged("transfer", changed({"destination": pull, "dataset": {"non_public": null}})).allow == false
 }
 
+test_public_data_need_no_permit_no_snapshot_and_no_zone if {
+	open := {"dataset": {"non_public": false, "legal_basis": null}, "permit": null, "snapshot": null, "zone": null}
+	judged("catalog", changed(open)).allow == true
+	judged("negotiate", changed(open)).allow == true
+	judged("transfer", changed(open)).allow == true
+	foreign := object.union(open, {"party": {"foreign": true, "purposes": [], "diseases": []}})
+	judged("catalog", changed(foreign)).allow == true
+	judged("negotiate", changed(foreign)).allow == true
+	judged("transfer", changed(foreign)).allow == true
+}
+
+test_public_data_are_held_by_their_agreement_and_no_task_runs_on_them_without_a_permit if {
+	open := {"dataset": {"non_public": false}, "permit": null, "snapshot": null, "zone": null}
+	rows.judged(hold.checks(changed(open), {"stage": "transfer"}, data.study.now), 1).allow == true
+	ended := object.union(open, {"agreement": {"state": "TERMINATED"}})
+	rows.judged(hold.checks(changed(ended), {"stage": "transfer"}, data.study.now), 1).allow == false
+	rows.judged(hold.checks(changed(open), {"stage": "submit"}, data.study.now), 1).allow == false
+	judged("submit", changed(open)).allow == false
+	judged("egress", changed(open)).allow == false
+}
+
 test_a_grant_of_a_negotiation_leans_on_the_permit_alone if {
 	request := {"stage": "negotiate"}
 	nothing_else := changed({"agreement": null, "snapshot": null, "zone": null})

@@ -21,7 +21,8 @@ default decision := {
 # entrypoint: true
 decision := rows.judged(checks(input.facts, input.now), rows.until("catalog", input.facts, input.now))
 
-checks(facts, _) := array.concat(common.standing(facts), [rows.present(
-	"description-without-legal-basis", facts,
-	["dataset", "legal_basis"],
-)])
+checks(facts, _) := rows.joined([
+	common.standing(facts),
+	common.foreign(facts),
+	common.unless_public(facts, [rows.present("description-without-legal-basis", facts, ["dataset", "legal_basis"])]),
+])

@@ -19,6 +19,22 @@ standing(facts) := array.concat(
 	],
 )
 
+# Only data that its description calls public, in so many words, may go without what is asked of all other data.
+public(facts) if rows.at(facts, ["dataset", "non_public"]) == false
+
+unless_public(facts, asked) := asked if {
+	not public(facts)
+}
+
+else := []
+
+# Nobody here vouches for a participant of another space: it gets public data, or nothing.
+foreign(facts) := [rows.exactly("zone-only", facts, ["dataset", "non_public"], false)] if {
+	rows.at(facts, ["party", "foreign"]) == true
+}
+
+else := []
+
 # The board's permit covers this party and this dataset, now. One row when there is none: nothing more can be said of it.
 permit(facts, now) := [
 	rows.exactly(permit_code(rows.at(facts, ["permit", "state"])), facts, ["permit", "state"], "active"),
@@ -43,18 +59,20 @@ irb(facts) := rows.row("irb-expired", ["permit", "irb", "until"], needed, seen, 
 	seen := rows.at(facts, ["permit", "irb", "until"])
 }
 
-# The agreement in force for this party, dataset, permit and snapshot.
+# The agreement in force for this party and dataset.
 agreement(facts, now) := [
 	rows.exactly("no-agreement", facts, ["agreement", "state"], "FINALIZED"),
 	rows.same("no-agreement", facts, ["agreement", "consumer"], ["party", "did"]),
 	rows.same("no-agreement", facts, ["agreement", "dataset"], ["dataset", "id"]),
-	rows.same("no-permit", facts, ["agreement", "permit"], ["permit", "id"]),
 	rows.later_than("expired", facts, ["agreement", "until"], now),
 ] if {
 	rows.at(facts, ["agreement"]) != null
 }
 
 else := [rows.present("no-agreement", facts, ["agreement"])]
+
+# The permit under which it was made.
+agreed_permit(facts) := [rows.same("no-permit", facts, ["agreement", "permit"], ["permit", "id"])]
 
 # Use waits for the receipt that both signed and that stands in the log.
 receipt(facts) := [rows.exactly("receipt-incomplete", facts, ["agreement", "receipt_complete"], true)]

@@ -25,6 +25,7 @@ checks(facts, request, now) := rows.joined([
 	common.standing(facts),
 	common.permit(facts, now),
 	common.agreement(facts, now),
+	common.agreed_permit(facts),
 	common.receipt(facts),
 	[rows.exactly("provider-stopped", facts, ["snapshot", "stopped"], false)],
 	kind(facts, rows.at(facts, ["output", "kind"])),

@@ -24,19 +24,30 @@ decision := rows.judged(checks(input.facts, input.request, input.now), rows.unti
 checks(facts, request, now) := rows.joined([
 	[rows.exactly("not-a-member", facts, ["party", "active"], true)],
 	[rows.exactly("release-inactive", facts, ["revision", "active"], true)],
-	common.permit(facts, now),
+	permit(facts, rows.at(request, ["stage"]), now),
 	leaning(facts, rows.at(request, ["stage"]), now),
 ])
+
+# Agreements on public data and their transfers lean on no permit; nothing else goes without.
+permit(facts, stage, now) := common.unless_public(facts, common.permit(facts, now)) if {
+	stage in {"negotiate", "transfer"}
+}
+
+else := common.permit(facts, now)
+
+# What sealed data lean on beside the agreement.
+sealed(facts) := rows.joined([common.agreed_permit(facts), common.snapshot(facts), common.zone(facts)])
 
 # What the grant leaned on, by the gate that gave it.
 leaning(_, "negotiate", _) := []
 
-leaning(facts, stage, now) := rows.joined([
+leaning(facts, "transfer", now) := array.concat(
 	common.agreement(facts, now),
-	common.snapshot(facts),
-	common.zone(facts),
-]) if {
-	stage in {"transfer", "submit", "egress"}
+	common.unless_public(facts, sealed(facts)),
+)
+
+leaning(facts, stage, now) := array.concat(common.agreement(facts, now), sealed(facts)) if {
+	stage in {"submit", "egress"}
 }
 
 leaning(_, stage, _) := [rows.row("fact-missing", ["request", "stage"], "a gate that grants", stage, false)] if {

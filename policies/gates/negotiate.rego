@@ -24,9 +24,8 @@ decision := rows.judged(checks(input.facts, input.now), rows.until("negotiate", 
 checks(facts, now) := rows.joined([
 	common.standing(facts),
 	[rows.exactly("not-a-member", facts, ["provider", "active"], true)],
-	common.permit(facts, now),
-	[
-		rows.present("description-without-legal-basis", facts, ["dataset", "legal_basis"]),
-		rows.empty("offer-changed", facts, ["offer", "differences"]),
-	],
+	common.foreign(facts),
+	common.unless_public(facts, common.permit(facts, now)),
+	common.unless_public(facts, [rows.present("description-without-legal-basis", facts, ["dataset", "legal_basis"])]),
+	[rows.empty("offer-changed", facts, ["offer", "differences"])],
 ])

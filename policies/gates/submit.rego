@@ -25,6 +25,7 @@ checks(facts, now) := rows.joined([
 	common.standing(facts),
 	common.permit(facts, now),
 	common.agreement(facts, now),
+	common.agreed_permit(facts),
 	common.receipt(facts),
 	common.snapshot(facts),
 	common.zone(facts),

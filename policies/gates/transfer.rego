@@ -23,25 +23,22 @@ decision := rows.judged(checks(input.facts, input.now), rows.until("transfer", i
 
 checks(facts, now) := rows.joined([
 	common.standing(facts),
-	common.permit(facts, now),
+	common.foreign(facts),
+	common.unless_public(facts, common.permit(facts, now)),
 	common.agreement(facts, now),
-	common.receipt(facts),
-	common.snapshot(facts),
-	destination(facts),
-	common.zone(facts),
+	common.unless_public(facts, sealed(facts)),
 	[rows.exactly("token-used", facts, ["token", "used"], false)],
 ])
 
 # Data that is not public goes by push, to a slot that the hospital fetched from the zone itself.
-destination(facts) := [
-	rows.exactly("zone-only", facts, ["destination", "kind"], "push"),
-	rows.same("zone-only", facts, ["destination", "zone_did"], ["permit", "zone"]),
-	rows.exactly("zone-only", facts, ["destination", "slot"], true),
-] if {
-	not public(facts)
-}
-
-else := []
-
-# Only data that its description calls public, in so many words, may take another way.
-public(facts) if rows.at(facts, ["dataset", "non_public"]) == false
+sealed(facts) := rows.joined([
+	common.agreed_permit(facts),
+	common.receipt(facts),
+	common.snapshot(facts),
+	[
+		rows.exactly("zone-only", facts, ["destination", "kind"], "push"),
+		rows.same("zone-only", facts, ["destination", "zone_did"], ["permit", "zone"]),
+		rows.exactly("zone-only", facts, ["destination", "slot"], true),
+	],
+	common.zone(facts),
+])
