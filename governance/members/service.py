@@ -15,7 +15,17 @@ from connector.kit.runtime import Runtime
 from connector.rights.relay import relayed
 from connector.rights.service import accept_standing
 from governance.members.model import MemberRow, PermitState, ReviewerRow
-from governance.members.standing import RENEW, Announced, in_force, newest, release_of, restate, witness_vkey
+from governance.members.standing import (
+    RENEW,
+    RENEWAL,
+    Announced,
+    in_force,
+    keep_renewed,
+    newest,
+    release_of,
+    restate,
+    witness_vkey,
+)
 from governance.members.states import Command, State, after
 from vocab.errors import Refusal
 
@@ -123,7 +133,7 @@ def install(runtime: Runtime) -> None:
     """Registers what this room performs; on start the operator is the first member of its own space."""
     runtime.add(Announced(runtime))
     runtime.outbox.handlers["standing"] = Handler(partial(_push, runtime))
-    runtime.outbox.handlers["standing-renew"] = Handler(partial(_renew, runtime))
+    runtime.outbox.handlers[RENEWAL] = Handler(partial(_renew, runtime))
     runtime.on_start.append(partial(_ourselves, runtime))
 
 
@@ -163,12 +173,14 @@ async def _ourselves(runtime: Runtime) -> None:
 
 
 def _restate_if_needed(unit: Unit, runtime: Runtime) -> None:
-    """After a long stop the renewal may have been given up, and this program may bring another policy release."""
+    """Signs a list that is old or names another policy release, and sees to it that a renewal waits in any case."""
     last = in_force(unit.session)
     if last.envelope["body"]["release"] != release_of(runtime):
         restate(unit, runtime, "policy release")
     elif last.at + RENEW <= runtime.now():
         restate(unit, runtime, "renewal")
+    else:
+        keep_renewed(unit, runtime.now(), last.at + RENEW)
 
 
 def _enter(row: MemberRow, keys: Mapping[str, bytes], now: int) -> None:
@@ -207,11 +219,6 @@ async def _push(runtime: Runtime, row: Promise) -> Performed:
     return None
 
 
-async def _renew(runtime: Runtime, row: Promise) -> Performed:
-    """Effect `standing-renew`: a list that nothing replaced meanwhile is signed anew before it is out of date."""
-
-    def renew(unit: Unit) -> None:
-        if in_force(unit.session).seq == row.payload["seq"]:
-            restate(unit, runtime, "renewal")
-
-    return renew
+async def _renew(runtime: Runtime, _row: Promise) -> Performed:
+    """Effect `standing-renew`: the list is signed anew before it is out of date."""
+    return partial(_restate_if_needed, runtime=runtime)

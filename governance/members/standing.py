@@ -10,6 +10,7 @@ from connector.evidence import journal
 from connector.evidence.witness import key_of
 from connector.kit import outbox
 from connector.kit.db import Unit
+from connector.kit.outbox import Promise
 from connector.kit.runtime import Runtime
 from connector.policy.service import Policies
 from governance.members.model import Issued, MemberRow, PermitState, ReviewerRow
@@ -21,6 +22,8 @@ from vocab.tlog.note import Algorithm, Key
 #: How long a list may be leaned on (ms): a day. It is signed anew after a third of that.
 VALID: Final = 24 * 3600 * 1000
 RENEW: Final = VALID // 3
+#: The timer that does it: effect and process.
+RENEWAL: Final = "standing-renew"
 
 #: What the list says of the log: origin, vkey and policy. The log room brings it.
 LogInfo = Callable[[Session], dict[str, str]]
@@ -77,12 +80,22 @@ def restate(unit: Unit, runtime: Runtime, why: str) -> Envelope:
         if member.state in (State.ACTIVE, State.SUSPENDED):
             payload = {"did": member.did, "seq": seq}
             outbox.promise(unit, f"standing {member.did}", "standing", payload, now=now, deadline_at=now + VALID)
-    outbox.promise(unit, "standing-renew", "standing-renew", {"seq": seq}, now=now, due_at=now + RENEW)
+    keep_renewed(unit, now, now + RENEW)
     journal.record(unit, "standing-signed", now=now, seq=seq, why=why)
     for call in runtime.get(Announced).on_list:
         call(unit)
     session.flush()
     return envelope
+
+
+def keep_renewed(unit: Unit, now: int, due_at: int) -> None:
+    """One renewal waits, whatever became of earlier ones: it is moved, or promised."""
+    query = select(Promise).where(Promise.process == RENEWAL, Promise.state == "waiting")
+    waiting = unit.session.exec(query).first()
+    if waiting is None:
+        outbox.promise(unit, RENEWAL, RENEWAL, {}, now=now, due_at=due_at)
+    else:
+        waiting.due_at, waiting.deadline_at = due_at, due_at + outbox.DEADLINE
 
 
 def _body(runtime: Runtime, session: Session, members: list[MemberRow], seq: int, now: int) -> dict[str, Any]:

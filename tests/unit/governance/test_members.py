@@ -6,9 +6,10 @@ from sqlmodel import select
 
 from connector.evidence.model import Entry
 from connector.identity.service import Members, ask
+from connector.kit.outbox import Promise
 from connector.rights.lease import GRACE, LeaseState, lease
 from connector.rights.model import StandingRow
-from governance.members.standing import RENEW
+from governance.members.standing import RENEW, RENEWAL
 from governance.members.states import TRANSITIONS, Command, State, after
 from vocab.errors import Refusal
 from vocab.records.envelope import signed
@@ -170,6 +171,23 @@ async def test_the_list_is_signed_anew_before_it_is_out_of_date(members: Space):
     assert after_renewal.fresh(members.clock.at + RENEW)
     assert not before.fresh(before.valid_until)
     assert not before.fresh(before.at - 3_600_000)
+
+
+async def test_one_renewal_waits_and_a_newer_list_moves_it(members: Space):
+    op = members["op"]
+
+    async def renewals() -> list[int]:
+        rows = await op.read(lambda session: session.exec(select(Promise).where(Promise.kind == RENEWAL)).all())
+        return [row.due_at for row in rows if row.state == "waiting"]
+
+    (before,) = await renewals()
+    members.clock.move(60_000)
+    await op.as_person("admin", "POST", "/api/reviewers", {"id": "r-1", "organisation": "x"})
+    (moved,) = await renewals()
+    assert moved == members.clock.at + RENEW > before
+    members.clock.move(RENEW)
+    await members.settle()
+    assert await renewals() == [members.clock.at + RENEW]
 
 
 async def test_what_was_done_is_in_the_journal_with_words(members: Space):
