@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from connector.evidence.receipts import Receipts
 from connector.evidence.refusals import remember
@@ -45,14 +46,37 @@ def roles(settings: Settings) -> list[Role]:
 
 
 @dataclass(slots=True)
+class Door:
+    """Where an app is served: open from `opened` until `close`."""
+
+    _server: uvicorn.Server
+    _serving: asyncio.Task[None]
+
+    @classmethod
+    async def opened(cls, app: ASGIApp, listener: socket.socket, name: str) -> "Door":
+        """Serves `app` on an open socket; returns when requests are answered."""
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3)
+        server = _Quiet(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name=f"http {name}")
+        while not server.started:
+            if serving.done():
+                serving.result()
+            await asyncio.sleep(0.005)
+        return cls(server, serving)
+
+    async def close(self) -> None:
+        """Answers what has been asked, then lets go of the socket."""
+        self._server.should_exit = True
+        await self._serving
+
+
+@dataclass(slots=True)
 class Node:
     """One participant's node: its runtime, its HTTP face, and whether it runs."""
 
     runtime: Runtime
     app: Application
-    _server: uvicorn.Server | None = None
-    _serving: asyncio.Task[None] | None = None
-    _started: list[object] = field(default_factory=list)
+    _door: Door | None = None
 
     async def start(self) -> None:
         """Takes up what an earlier run left: rooms first, then the outbox."""
@@ -62,9 +86,7 @@ class Node:
 
     async def stop(self) -> None:
         """Stops listening, then the outbox, then the rooms, then lets go of the store."""
-        if self._server and self._serving:
-            self._server.should_exit = True
-            await self._serving
+        await self.shut()
         await self.runtime.outbox.stop()
         for call in reversed(self.runtime.on_stop):
             await call()
@@ -74,17 +96,13 @@ class Node:
 
     async def listen(self, listener: socket.socket) -> None:
         """Serves on an open socket; returns when requests are answered."""
-        config = uvicorn.Config(
-            self.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3
-        )
-        self._server = _Quiet(config)
-        self._serving = asyncio.create_task(
-            self._server.serve(sockets=[listener]), name=f"http {self.runtime.settings.name}"
-        )
-        while not self._server.started:
-            if self._serving.done():
-                self._serving.result()
-            await asyncio.sleep(0.005)
+        self._door = await Door.opened(self.app, listener, self.runtime.settings.name)
+
+    async def shut(self) -> None:
+        """Stops listening; what the node has promised goes on."""
+        if self._door is not None:
+            await self._door.close()
+            self._door = None
 
 
 class _Quiet(uvicorn.Server):

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from connector.play import cast
+from connector.play.crooked import agreement_changed
 from connector.play.hands import Hand, Said, expect
 from connector.play.stage import Play
 
@@ -21,6 +22,8 @@ async def step_9(play: Play) -> None:
     ]
     with report.refused(9, "offer-changed"):
         await _outcome(play, pi, "h01", changed)
+    with report.refused(9, "agreement-changed"):
+        await agreement_changed(play)
     with report.done(9, "agree") as shown:
         await pi.post(f"/api/studies/{play.study}/negotiate")
         rows = await play.until("both negotiations are final", lambda: _final(play))

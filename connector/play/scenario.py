@@ -74,7 +74,7 @@ ROWS: Final[dict[tuple[int, str], Row]] = {
     (8, "register"): DONE,
     (9, "no-permit"): _no("no-permit"),
     (9, "offer-changed"): _no("offer-changed"),
-    (9, "agreement-changed"): LATER,
+    (9, "agreement-changed"): _no("offer-changed"),
     (9, "agree"): DONE,
     (9, "receipts"): DONE,
     (10, "without-agreement"): _no("no-agreement"),

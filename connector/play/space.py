@@ -161,15 +161,22 @@ def opened(folder: Path, base_port: int | None) -> Space:
 def listeners(space: Space) -> dict[str, socket.socket]:
     """An open socket for each node. Raises `Refusal("port-taken")` that names the node."""
     found: dict[str, socket.socket] = {}
-    for name, settings in space.nodes.items():
-        try:
-            listener = socket.create_server((settings.host, settings.port), backlog=128)
-        except OSError as error:
-            for one in found.values():
-                one.close()
-            raise Refusal("port-taken", port=settings.port, node=name, why=error.strerror or "–") from None
-        found[name] = listener
+    try:
+        for name, settings in space.nodes.items():
+            found[name] = listener(settings)
+    except Refusal:
+        for one in found.values():
+            one.close()
+        raise
     return found
+
+
+def listener(settings: Settings) -> socket.socket:
+    """An open socket at a node's address. Raises `Refusal("port-taken")`."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=128)
+    except OSError as error:
+        raise Refusal("port-taken", port=settings.port, node=settings.name, why=error.strerror or "–") from None
 
 
 def _make(folder: Path, base_port: int | None) -> None:

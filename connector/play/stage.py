@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from connector.node import Node
 from connector.play.hands import Hand, Hands, until
 from connector.play.report import Report
 from connector.play.space import Space
@@ -22,6 +23,8 @@ class Play:
     space: Space
     hands: Hands
     report: Report
+    #: The nodes that run here; only `crooked` looks at one.
+    nodes: dict[str, Node]
     study: str = ""
     #: What later steps need: ids by name.
     kept: dict[str, Any] = field(default_factory=dict)

@@ -5,19 +5,15 @@ from connector.play.agree import step_9, step_10
 from connector.play.analyse import step_11, step_12, step_13
 from connector.play.apply import step_6, step_7
 from connector.play.close import step_18
-from connector.play.hands import Hands
 from connector.play.prepare import step_1, step_2, step_3
-from connector.play.report import Report
 from connector.play.second import short_permit, stop_button
 from connector.play.snapshots import step_8
-from connector.play.space import Space
 from connector.play.stage import Play
 from connector.play.wire import crooked_staging
 
 
-async def play(space: Space, hands: Hands, report: Report) -> None:
+async def play(stage: Play) -> None:
     """Plays a new study from its first step to its last. Raises `Failed` at the first row that comes out wrong."""
-    stage = Play(space, hands, report)
     for step in (step_1, step_2, step_3, step_6, step_7, step_8, step_9, old_checkpoint, step_10, step_11):
         await step(stage)
     await crooked_staging(stage)

@@ -17,6 +17,7 @@ from connector.play.join import join
 from connector.play.memory import Peak
 from connector.play.report import Failed, Report
 from connector.play.space import Space, held, listeners, opened
+from connector.play.stage import Play
 from connector.play.study_one import play
 from connector.play.withdraw import withdraw_abandoned
 from connector.sources.cohort import make_source
@@ -37,10 +38,10 @@ async def main(folder: Path, *, port: int | None, leave: bool, as_json: bool, la
         space = opened(folder, port)
         log_to(folder / "dure.log")
         report.say(word("play.title", lang, folder=str(folder)))
-        async with nodes(space, report):
+        async with nodes(space, report) as running:
             hands = Hands(space, lang)
             try:
-                good = await _play(space, hands, report)
+                good = await _play(Play(space, hands, report, running))
             finally:
                 await hands.close()
             good = report.finish(peak.mb) and good
@@ -49,11 +50,11 @@ async def main(folder: Path, *, port: int | None, leave: bool, as_json: bool, la
     return 0 if good else 1
 
 
-async def _play(space: Space, hands: Hands, report: Report) -> bool:
+async def _play(stage: Play) -> bool:
     try:
-        await join(space, hands, space.nodes)
-        await withdraw_abandoned(space, hands, report)
-        await play(space, hands, report)
+        await join(stage.space, stage.hands, stage.space.nodes)
+        await withdraw_abandoned(stage)
+        await play(stage)
     except Failed:
         return False
     return True

@@ -4,30 +4,27 @@ import contextlib
 import json
 from typing import Any
 
-from connector.play.hands import Hands, Said
-from connector.play.report import Report
-from connector.play.space import Space
+from connector.play.hands import Said
 from connector.play.stage import Play
 from vocab.words import word
 
 Json = dict[str, Any]
 
 
-async def withdraw_abandoned(space: Space, hands: Hands, report: Report) -> None:
+async def withdraw_abandoned(play: Play) -> None:
     """Closes the study that the last play did not finish, and waits until everything of it is gone."""
-    play = Play(space, hands, report)
     note = play.folder / "study.json"
     if not note.exists():
         return
     left = json.loads(note.read_text())
     if not left.get("open"):
         return
-    play.study, pi = left["study"], hands("a02", "pi")
+    play.study, pi = left["study"], play.hand("a02", "pi")
     with contextlib.suppress(Said):  # closing already: then only the end is waited for
         await pi.post(f"/api/studies/{play.study}/close")
     await play.until("the abandoned study is closed", lambda: _closed(play), 180)
     play.forget()
-    report.say(word("play.withdrawn", report.lang, study=play.study))
+    play.report.say(word("play.withdrawn", play.report.lang, study=play.study))
 
 
 async def _closed(play: Play) -> bool:
