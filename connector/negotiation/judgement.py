@@ -88,9 +88,9 @@ def permit_of(session: Session, permit: str | None, study: str | None, consumer:
     if permit is not None:
         row = session.get(PermitRow, permit)
         return row if row is not None and study in (None, row.study) else None
-    rows = [row for row in session.exec(select(PermitRow)) if _covers(row, consumer, dataset)]
+    query = select(PermitRow) if study is None else select(PermitRow).where(PermitRow.study == study)
+    rows = [row for row in session.exec(query) if _covers(row, consumer, dataset)]
     if study is not None:
-        rows = [row for row in rows if row.study == study]
         return max(rows, key=lambda row: row.received_at, default=None)
     if len(rows) > 1:
         raise Refusal("study-ambiguous", dataset=dataset, seen=len(rows))
