@@ -13,8 +13,7 @@ from connector.kit.db import Unit
 from connector.kit.outbox import Handler, Performed, Promise
 from connector.kit.runtime import Runtime
 from connector.negotiation import core, delivery
-from connector.negotiation.consumer import begin, look
-from connector.negotiation.core import IN_FORCE
+from connector.negotiation.consumer import start
 from connector.negotiation.model import Agreement, Negotiation
 from connector.negotiation.provider import subject
 from connector.negotiation.states import TERMINAL, Message, Side
@@ -24,15 +23,13 @@ from vocab.messages import problems
 from vocab.messages.negotiation import Termination
 
 __all__ = [
-    "IN_FORCE",
     "agreement",
     "agreement_facts",
     "agreements",
-    "begin",
     "install",
-    "look",
     "negotiations",
     "receive_termination",
+    "start",
     "stop",
 ]
 
@@ -141,7 +138,7 @@ async def _stop(runtime: Runtime, row: Promise) -> Performed:
 
     def end(unit: Unit) -> None:
         kept = unit.session.get(Agreement, row.payload["id"])
-        if kept is None or kept.state not in IN_FORCE:
+        if kept is None or kept.state not in core.IN_FORCE:
             return
         negotiation = unit.session.get(Negotiation, kept.negotiation)
         if negotiation is not None and negotiation.state not in TERMINAL:
@@ -156,7 +153,7 @@ def _check(unit: Unit, body: Json, _payload: Json) -> None:
     said = body.get("subject")
     given: Json = said if isinstance(said, dict) else {}
     row = unit.session.get(Agreement, str(body.get("about")))
-    if row is None or row.side != Side.CONSUMER or row.state not in IN_FORCE or row.provider != body.get("author"):
+    if row is None or row.side != Side.CONSUMER or row.state not in core.IN_FORCE or row.provider != body.get("author"):
         raise Refusal(
             "receipt-disputed", what="agreement", needed="an agreement of ours in force", seen=body.get("about")
         )

@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,10 +127,7 @@ class Space:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """The folder is ours alone while the block runs.
-
-    Raises `Refusal("space-in-use" | "space-unwritable" | "space-too-small")`.
-    """
+    """The folder is ours alone while the block runs. Raises `Refusal("space-in-use" | "space-unwritable")`."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -143,28 +140,22 @@ def held(folder: Path) -> Iterator[None]:
             raise Refusal("space-in-use", where=str(folder)) from None
         free = shutil.disk_usage(folder).free
         if free < LEAST_FREE:
-            needed, seen = f"{LEAST_FREE // 1_000_000} MB", f"{free // 1_000_000} MB"
-            raise Refusal("space-too-small", where=str(folder), needed=needed, seen=seen)
+            raise Refusal(
+                "space-unwritable", where=str(folder), why=f"{free // 1_000_000} MB", needed=LEAST_FREE, seen=free
+            )
         yield
     finally:
         os.close(handle)
 
 
 def opened(folder: Path, base_port: int | None) -> Space:
-    """The space in `folder`, made on first use. Ports are chosen free once and kept.
-
-    Raises `Refusal("port-taken")` before anything is written, `Refusal("port-kept")` when it has others than these.
-    """
+    """The space in `folder`, made on first use. Ports are chosen free once and kept."""
     if not (folder / "space.json").exists():
-        ports = _ports(base_port)
         try:
-            _make(folder, ports)
+            _make(folder, base_port)
         except OSError as error:
             raise Refusal("space-unwritable", where=str(folder), why=error.strerror or type(error).__name__) from None
-    found = {plan.name: Settings.load(folder / plan.name / "settings.toml") for plan in PLANS}
-    if base_port is not None and (kept := found[PLANS[0].name].port) != base_port:
-        raise Refusal("port-kept", where=str(folder), needed=kept, seen=base_port)
-    return Space(folder, found)
+    return Space(folder, {plan.name: Settings.load(folder / plan.name / "settings.toml") for plan in PLANS})
 
 
 def listeners(space: Space) -> dict[str, socket.socket]:
@@ -182,18 +173,14 @@ def listeners(space: Space) -> dict[str, socket.socket]:
 
 def listener(settings: Settings) -> socket.socket:
     """An open socket at a node's address. Raises `Refusal("port-taken")`."""
-    return _bound(settings.host, settings.port, settings.name)
-
-
-def _bound(host: str, port: int, name: str) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=128)
+        return socket.create_server((settings.host, settings.port), backlog=128)
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise Refusal("port-taken", port=port, node=name, why=why) from None
+        raise Refusal("port-taken", port=settings.port, node=settings.name, why=error.strerror or "–") from None
 
 
-def _make(folder: Path, ports: Mapping[str, int]) -> None:
+def _make(folder: Path, base_port: int | None) -> None:
+    ports = _ports(base_port)
     url = {name: f"http://localhost:{port}" for name, port in ports.items()}
     did = {name: f"did:web:localhost%3A{port}" for name, port in ports.items()}
     for plan in PLANS:
@@ -244,12 +231,11 @@ def _write(path: Path, text: str) -> None:
 
 
 def _ports(base: int | None) -> dict[str, int]:
-    """Six ports that are free now, from `base` on or any."""
-    sockets: dict[str, socket.socket] = {}
+    if base is not None:
+        return {plan.name: base + offset for offset, plan in enumerate(PLANS)}
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in PLANS]
     try:
-        for offset, plan in enumerate(PLANS):
-            sockets[plan.name] = _bound("127.0.0.1", 0 if base is None else base + offset, plan.name)
-        return {name: one.getsockname()[1] for name, one in sockets.items()}
+        return {plan.name: one.getsockname()[1] for plan, one in zip(PLANS, sockets, strict=True)}
     finally:
-        for one in sockets.values():
+        for one in sockets:
             one.close()
