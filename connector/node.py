@@ -5,11 +5,14 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 
 import uvicorn
+from sqlmodel import col, select
 from starlette.types import ASGIApp
 
+from connector.evidence.model import Entry
 from connector.evidence.receipts import Receipts
 from connector.evidence.refusals import remember
 from connector.identity.service import Members, ReadOnce
@@ -34,6 +37,8 @@ from vocab.errors import Refusal
 
 #: What a control message may weigh; routes that take data say so themselves.
 MOST_BYTES = 1024 * 1024
+#: A clock may be this much behind the newest record (ms): two processes never agree to the millisecond.
+SLACK = 2_000
 
 
 def roles(settings: Settings) -> list[Role]:
@@ -77,6 +82,16 @@ class Node:
     runtime: Runtime
     app: Application
     _door: Door | None = None
+
+    async def demand_clock(self) -> None:
+        """Raises `Refusal("clock-behind")` when there are records from the future here: signing now would lie."""
+        newest = await self.runtime.store.read(
+            lambda session: session.exec(select(Entry.at).order_by(col(Entry.at).desc()).limit(1)).first()
+        )
+        now = self.runtime.now()
+        if newest and newest > now + SLACK:
+            needed, seen = (f"{datetime.fromtimestamp(at // 1000, UTC):%Y-%m-%d %H:%M:%S} UTC" for at in (newest, now))
+            raise Refusal("clock-behind", node=self.runtime.settings.name, needed=needed, seen=seen)
 
     async def start(self) -> None:
         """Takes up what an earlier run left: rooms first, then the outbox."""
@@ -158,11 +173,12 @@ def build(settings: Settings, *, clock: Clock | None = None, peer: Peer | None =
 
 @contextlib.asynccontextmanager
 async def running(settings: Settings, listener: socket.socket) -> AsyncIterator[Node]:
-    """A node that serves on `listener` inside the block."""
+    """A node that serves on `listener` inside the block. Raises `Refusal("clock-behind")`."""
     node = build(settings)
-    await node.listen(listener)
-    await node.start()
     try:
+        await node.demand_clock()
+        await node.listen(listener)
+        await node.start()
         yield node
     finally:
         await node.stop()

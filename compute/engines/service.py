@@ -12,6 +12,7 @@ from compute.engines.local import Local, opened
 from compute.engines.model import Engine
 from compute.verification import code
 from connector.kit.runtime import Runtime
+from connector.kit.settings import invalid
 from vocab.errors import Refusal
 from vocab.records.code import code_digest
 from vocab.records.envelope import Envelope, signed
@@ -78,9 +79,7 @@ def install(runtime: Runtime) -> None:
     try:
         wanted = ZoneSettings.model_validate(runtime.settings.zone)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = "zone." + ".".join(str(part) for part in first["loc"])
-        raise Refusal("settings-invalid", where=where, why=first["msg"]) from None
+        raise invalid(str(runtime.settings.folder), error, "zone.") from None
     runtime.add(Engines())
     runtime.on_start.append(partial(_start, runtime, wanted))
     runtime.on_stop.append(partial(_stop, runtime))

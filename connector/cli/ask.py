@@ -14,6 +14,10 @@ from vocab.tlog.policy import policy
 Json = dict[str, Any]
 
 
+class _Nothing(Refusal, LookupError):
+    """There is nothing at an address: a refusal for people, no entry for who reads a log."""
+
+
 def audit(dataset: str, on: str, node: str) -> Json:
     """The operator's answer, checked: proofs and signatures of every entry that it leans on, the answer derived again,
     and the whole public log read, so that nothing can have been left out.
@@ -55,7 +59,7 @@ def _in(value: object, lang: Language) -> object:
 
 
 def _get(url: str, headers: dict[str, str] | None = None) -> bytes:
-    """The bytes at `url`. Raises `Refusal` with the node's own code, `node-unreachable`, or `LookupError` for a 404."""
+    """The bytes at `url`. Raises `Refusal` with the node's own code, `node-unreachable`, or `not-found`."""
     try:
         response = httpx.get(url, headers=headers, timeout=30, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -69,4 +73,4 @@ def _get(url: str, headers: dict[str, str] | None = None) -> bytes:
     code = body.get("code")
     if code in catalogue() and response.status_code != 404:
         raise Refusal(code, needed=body.get("needed"), seen=body.get("seen"), **(body.get("values") or {}))
-    raise LookupError(f"{response.status_code} {url}")
+    raise _Nothing("not-found", what=url)

@@ -57,7 +57,7 @@ class Settings(_Frozen):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The settings in `path`. Raises `Refusal("settings-invalid")` that names the key."""
+        """The settings in `path`. Raises `Refusal("settings-invalid" | "setting-unknown" | "setting-missing")`."""
         try:
             text = path.read_text("utf-8")
             found = tomllib.loads(text)
@@ -69,9 +69,10 @@ class Settings(_Frozen):
             found["roles"] = tuple(found["roles"])
         try:
             return cls(**found)
-        except (ValidationError, TypeError) as error:
-            where, why = _first(error)
-            raise Refusal("settings-invalid", where=f"{path} {where}", why=why) from None
+        except TypeError as error:
+            raise Refusal("settings-invalid", where=str(path), why=str(error)) from None
+        except ValidationError as error:
+            raise invalid(str(path), error) from None
 
     @property
     def database_url(self) -> str:
@@ -79,8 +80,12 @@ class Settings(_Frozen):
         return self.database or f"sqlite:///{self.folder / 'node.sqlite'}"
 
 
-def _first(error: ValidationError | TypeError) -> tuple[str, str]:
-    if isinstance(error, TypeError):
-        return "", str(error)
-    first = error.errors()[0]
-    return ".".join(str(part) for part in first["loc"]), first["msg"]
+def invalid(where: str, error: ValidationError, section: str = "") -> Refusal:
+    """The refusal of settings in `where`: names the first key at fault, below `section`."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    key = section + ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return Refusal("setting-unknown", where=where, key=key)
+    if first["type"] == "missing":
+        return Refusal("setting-missing", where=where, key=key)
+    return Refusal("settings-invalid", where=f"{where} {key}", why=first["msg"])

@@ -1,6 +1,7 @@
 """The consumer's side: asks for an offer as it stands, verifies the agreement against what it asked, or ends it."""
 
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session, select
@@ -33,20 +34,30 @@ Json = dict[str, Any]
 _LEGAL_BASIS = terms.iri("dpv:hasLegalBasis")
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a provider's catalogue showed us of a dataset, and the offer that we ask for."""
+
+    provider: str
+    address: str
+    dataset: str
+    facts: Json | None
+    offer: Json
+
+
 async def start(
-    runtime: Runtime,
-    person: str,
-    *,
-    provider: str,
-    dataset: str,
-    study: str,
-    offer: Json | None = None,
-    together: str | None = None,
+    runtime: Runtime, person: str, *, provider: str, dataset: str, study: str, offer: Json | None = None
 ) -> Negotiation:
     """Asks `provider` for `offer`, by default the first one that its catalogue shows us for `dataset` now.
 
-    Raises `Refusal`: not-a-member, peer-unreachable, dataset-unknown, agreement-exists, negotiation-running.
+    Raises `Refusal`: as `look` does, agreement-exists, negotiation-running.
     """
+    asked = await look(runtime, provider, dataset, study, offer)
+    return await runtime.store.run(lambda unit: begin(unit, runtime, asked, study, person))
+
+
+async def look(runtime: Runtime, provider: str, dataset: str, study: str, offer: Json | None = None) -> Asked:
+    """What there is to ask for. Raises `Refusal`: not-a-member, peer-unreachable, dataset-unknown, or why withheld."""
     member = runtime.get(Rights).demand().member(provider)
     if member is None or not member.active:
         raise Refusal("not-a-member", rule="provider", seen=provider, study=study)
@@ -58,37 +69,40 @@ async def start(
         offer = {name: value for name, value in shown["hasPolicy"][0].items() if name != catalogue.LATER}
     wanted = with_target(offer, dataset)
     normalise(wanted)
-    pid = str(uuid.uuid4())
+    return Asked(provider, address, dataset, _facts(dataset, shown), wanted)
 
-    def begin(unit: Unit) -> Negotiation:
-        now = runtime.now()
-        _demand_free(unit.session, study, dataset, runtime.did)
-        permit = permit_of(unit.session, None, study, runtime.did, dataset)
-        row = Negotiation(
-            id=pid,
-            side=Side.CONSUMER,
-            peer=provider,
-            address=address,
-            consumer_pid=pid,
-            dataset=dataset,
-            dataset_facts=_facts(dataset, shown),
-            offer=wanted,
-            request=digest(wanted),
-            study=study,
-            permit=permit.id if permit else None,
-            together=together,
-            by=person,
-            begun_at=now,
-            changed_at=now,
-        )
-        unit.session.add(row)
-        callback = runtime.settings.url.rstrip("/") + catalogue.PATH
-        message = messages.request(pid, callback, wanted, study=study, permit=row.permit)
-        core.sent(unit, row, Message.REQUEST, message, now)
-        journal.record(unit, "negotiation-started", now=now, study=study, by=person, dataset=dataset, peer=provider)
-        return row
 
-    return await runtime.store.run(begin)
+def begin(
+    unit: Unit, runtime: Runtime, asked: Asked, study: str, person: str, together: str | None = None
+) -> Negotiation:
+    """A negotiation, and its first message promised. Raises `Refusal("agreement-exists" | "negotiation-running")`."""
+    now, pid = runtime.now(), str(uuid.uuid4())
+    _demand_free(unit.session, study, asked.dataset, runtime.did)
+    permit = permit_of(unit.session, None, study, runtime.did, asked.dataset)
+    row = Negotiation(
+        id=pid,
+        side=Side.CONSUMER,
+        peer=asked.provider,
+        address=asked.address,
+        consumer_pid=pid,
+        dataset=asked.dataset,
+        dataset_facts=asked.facts,
+        offer=asked.offer,
+        request=digest(asked.offer),
+        study=study,
+        permit=permit.id if permit else None,
+        together=together,
+        by=person,
+        begun_at=now,
+        changed_at=now,
+    )
+    unit.session.add(row)
+    callback = runtime.settings.url.rstrip("/") + catalogue.PATH
+    message = messages.request(pid, callback, asked.offer, study=study, permit=row.permit)
+    core.sent(unit, row, Message.REQUEST, message, now)
+    what = {"dataset": asked.dataset, "peer": asked.provider}
+    journal.record(unit, "negotiation-started", now=now, study=study, by=person, **what)
+    return row
 
 
 async def receive_offer(runtime: Runtime, by: Caller, pid: str, message: ContractOffer) -> None:

@@ -13,7 +13,8 @@ from connector.kit.db import Unit
 from connector.kit.outbox import Handler, Performed, Promise
 from connector.kit.runtime import Runtime
 from connector.negotiation import core, delivery
-from connector.negotiation.consumer import start
+from connector.negotiation.consumer import begin, look
+from connector.negotiation.core import IN_FORCE
 from connector.negotiation.model import Agreement, Negotiation
 from connector.negotiation.provider import subject
 from connector.negotiation.states import TERMINAL, Message, Side
@@ -23,13 +24,15 @@ from vocab.messages import problems
 from vocab.messages.negotiation import Termination
 
 __all__ = [
+    "IN_FORCE",
     "agreement",
     "agreement_facts",
     "agreements",
+    "begin",
     "install",
+    "look",
     "negotiations",
     "receive_termination",
-    "start",
     "stop",
 ]
 
@@ -138,7 +141,7 @@ async def _stop(runtime: Runtime, row: Promise) -> Performed:
 
     def end(unit: Unit) -> None:
         kept = unit.session.get(Agreement, row.payload["id"])
-        if kept is None or kept.state not in core.IN_FORCE:
+        if kept is None or kept.state not in IN_FORCE:
             return
         negotiation = unit.session.get(Negotiation, kept.negotiation)
         if negotiation is not None and negotiation.state not in TERMINAL:
@@ -153,7 +156,7 @@ def _check(unit: Unit, body: Json, _payload: Json) -> None:
     said = body.get("subject")
     given: Json = said if isinstance(said, dict) else {}
     row = unit.session.get(Agreement, str(body.get("about")))
-    if row is None or row.side != Side.CONSUMER or row.state not in core.IN_FORCE or row.provider != body.get("author"):
+    if row is None or row.side != Side.CONSUMER or row.state not in IN_FORCE or row.provider != body.get("author"):
         raise Refusal(
             "receipt-disputed", what="agreement", needed="an agreement of ours in force", seen=body.get("about")
         )

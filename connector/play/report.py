@@ -27,12 +27,19 @@ class Report:
     started: float = field(default_factory=time.monotonic)
     passed: set[tuple[int, str]] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
+    #: Seconds from the command to nodes that answer; nothing before.
+    ready_s: float | None = None
     _step: int = 0
 
     def say(self, text: str) -> None:
         """A line for people only."""
         if not self.as_json:
             print(text, flush=True)
+
+    def ready(self) -> None:
+        """All nodes answer."""
+        self.ready_s = round(time.monotonic() - self.started, 1)
+        self.say(word("play.ready", self.lang, seconds=self.ready_s))
 
     def wanted(self, step: int, key: str) -> str:
         """The code that a row must be refused with."""
@@ -84,6 +91,7 @@ class Report:
                 "steps_part": steps_part,
                 "of": len(STEPS),
                 "seconds": seconds,
+                "ready_s": self.ready_s,
                 "peak_mb": peak_mb,
                 **({"missed": missed} if missed else {}),
             }

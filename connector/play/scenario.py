@@ -92,7 +92,7 @@ ROWS: Final[dict[tuple[int, str], Row]] = {
     (11, "train"): DONE,
     (11, "stop"): DONE,
     (12, "verify"): DONE,
-    (12, "overlap"): LATER,
+    (12, "overlap"): _no("overlap"),
     (12, "fourth"): _no("verify-limit"),
     (13, "record-level"): _no("record-level"),
     (13, "small-cell"): _no("small-cell"),

@@ -1,12 +1,16 @@
-"""A second study, beside S1: its hospital presses Stop while a task runs. And a permit of 15 seconds."""
+"""A second study, beside S1: cut by a defective cutter, then stopped by its hospital. And a permit of 15 seconds."""
 
+import asyncio
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from connector.play import cast
-from connector.play.analyse import ENDED, TRAIN, ended_how, task
+from connector.play.analyse import ENDED, TRAIN, ended_how, reason, run, task, verified
 from connector.play.apply import approved, permit_of
 from connector.play.hands import Said, expect
+from connector.play.snapshots import doubled
 from connector.play.stage import Play
 
 Json = dict[str, Any]
@@ -14,11 +18,21 @@ NODE: Final = "h03"
 SHORT_SECONDS: Final = 15
 
 
+async def defective_cut(play: Play) -> None:
+    """H03's cutter put some patients into both parts: nothing that was measured on them counts."""
+    study = play.kept["stopped"] = await _staged(play)
+    trained = await run(play, study, task("doubled", "train", TRAIN, outputs=["model.onnx"]))
+    expect(trained["state"] == "COMPLETE", ended_how(trained))
+    with play.report.refused(12, "overlap") as shown:
+        found = await verified(play, study, trained["id"])
+        reason(shown, found["findings"], "overlap")
+
+
 async def stop_button(play: Play) -> None:
     """No further key, the running task gone in seconds, plaintext with it, a certificate issued."""
+    study, pi = play.kept["stopped"], play.hand("a02", "pi")
     with play.report.done(11, "stop") as shown:
-        study = await _staged(play)
-        pi, path = play.hand("a02", "pi"), f"/api/studies/{study}/tasks"
+        path = f"/api/studies/{study}/tasks"
         forever = [*TRAIN, "--shuffle-labels"]
         begun = await pi.post(path, task("long", "train", TRAIN, *[forever] * 3, outputs=["model.onnx"]))
 
@@ -41,16 +55,20 @@ async def stop_button(play: Play) -> None:
         expect("then" in shown, "a task on stopped data was accepted")
         shown.update(state=ended["state"], seconds=seconds, certificate=certified["state"])
     await pi.post(f"/api/studies/{study}/close")
-    play.kept["stopped"] = study
 
 
-async def agreed(play: Play, title: str) -> tuple[str, Json]:
-    """A study with one hospital, approved, cut, accepted and agreed in the same way as S1; and its agreement."""
+async def agreed(play: Play, title: str, spoil: Callable[[Path, str], None] | None = None) -> tuple[str, Json]:
+    """A study with one hospital, approved, cut, accepted and agreed in the same way as S1; and its agreement.
+
+    `spoil` does to the snapshot what something defective in the hospital would have done, before it is accepted.
+    """
     study = await approved(play, title, NODE, 30 * cast.DAY_MS)
     dataset, steward = cast.DATASETS[NODE], play.hand(NODE, "steward")
     await play.until("the permit reaches the hospital", lambda: permit_of(play, study, NODE, "steward"))
     await play.hand(NODE, "keykeeper").post(f"/api/studies/{study}/pseudonym-key")
     cut = await steward.post("/api/snapshots", {"study": study, "dataset": dataset})
+    if spoil is not None:
+        await asyncio.to_thread(spoil, play.space.folder / NODE, cut["id"])
     await play.hand(NODE, "acceptor").post(f"/api/snapshots/{cut['id']}/accept")
     pi = play.hand("a02", "pi")
     await pi.post(f"/api/studies/{study}/negotiate")
@@ -63,7 +81,7 @@ async def agreed(play: Play, title: str) -> tuple[str, Json]:
 
 
 async def _staged(play: Play) -> str:
-    study, _ = await agreed(play, "중단될 연구")
+    study, _ = await agreed(play, "중단될 연구", doubled)
     pi = play.hand("a02", "pi")
     for row in await pi.post(f"/api/studies/{study}/transfers"):
 

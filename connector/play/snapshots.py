@@ -1,15 +1,23 @@
 """Step 8: each hospital cuts the study's snapshot, and a second person accepts it."""
 
 import asyncio
+import hashlib
+import json
 import shutil
 import sqlite3
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
+from connector.kit.duck import connect, write_parquet
 from connector.play import cast
 from connector.play.hands import expect
 from connector.play.stage import Play
+from vocab.records.envelope import digest
 
 Json = dict[str, Any]
+
+#: Patients that the defective cutter puts into both parts.
+DOUBLED: Final = 50
 
 
 async def step_8(play: Play) -> None:
@@ -73,4 +81,30 @@ def _spoil(source: Any, leaky: Any) -> None:
     leaky.chmod(0o600)
     with sqlite3.connect(leaky) as database:
         database.execute("UPDATE patients SET cvd = CAST(replace(phone, '-', '') AS INTEGER) WHERE rowid % 400 = 0")
+    database.close()
+
+
+def doubled(hospital: Path, snapshot: str) -> None:
+    """What a defective cutter would have left: patients of `train` also in `holdout`, and digests that say the same."""
+    place = hospital / "snapshots" / snapshot
+    train, holdout = place / "train.parquet", place / "holdout.parquet"
+    both = f"SELECT * FROM '{holdout}' UNION ALL (SELECT * FROM '{train}' ORDER BY pseudonym LIMIT {DOUBLED})"  # noqa: S608
+    with connect() as connection:
+        write_parquet(connection, f"SELECT * FROM ({both}) ORDER BY pseudonym", holdout)  # noqa: S608
+    database = sqlite3.connect(hospital / "node.sqlite", timeout=30)
+    with database:
+        query = "SELECT study, parts, columns, document FROM snapshot WHERE id = ?"
+        study, *rest = database.execute(query, (snapshot,)).fetchone()
+        parts, columns, document = map(json.loads, rest)
+        content = holdout.read_bytes()
+        part = parts["holdout"]
+        part |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "rows": part["rows"] + DOUBLED}
+        frozen = {
+            "study": study,
+            "parts": {name: {"sha256": one["sha256"], "rows": one["rows"]} for name, one in parts.items()},
+            "columns": columns,
+            "profile": document["profile"],
+        }
+        change = "UPDATE snapshot SET parts = ?, digest = ? WHERE id = ?"
+        database.execute(change, (json.dumps(parts), digest(frozen), snapshot))
     database.close()

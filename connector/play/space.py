@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +127,10 @@ class Space:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """The folder is ours alone while the block runs. Raises `Refusal("space-in-use" | "space-unwritable")`."""
+    """The folder is ours alone while the block runs.
+
+    Raises `Refusal("space-in-use" | "space-unwritable" | "space-too-small")`.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -140,22 +143,28 @@ def held(folder: Path) -> Iterator[None]:
             raise Refusal("space-in-use", where=str(folder)) from None
         free = shutil.disk_usage(folder).free
         if free < LEAST_FREE:
-            raise Refusal(
-                "space-unwritable", where=str(folder), why=f"{free // 1_000_000} MB", needed=LEAST_FREE, seen=free
-            )
+            needed, seen = f"{LEAST_FREE // 1_000_000} MB", f"{free // 1_000_000} MB"
+            raise Refusal("space-too-small", where=str(folder), needed=needed, seen=seen)
         yield
     finally:
         os.close(handle)
 
 
 def opened(folder: Path, base_port: int | None) -> Space:
-    """The space in `folder`, made on first use. Ports are chosen free once and kept."""
+    """The space in `folder`, made on first use. Ports are chosen free once and kept.
+
+    Raises `Refusal("port-taken")` before anything is written, `Refusal("port-kept")` when it has others than these.
+    """
     if not (folder / "space.json").exists():
+        ports = _ports(base_port)
         try:
-            _make(folder, base_port)
+            _make(folder, ports)
         except OSError as error:
             raise Refusal("space-unwritable", where=str(folder), why=error.strerror or type(error).__name__) from None
-    return Space(folder, {plan.name: Settings.load(folder / plan.name / "settings.toml") for plan in PLANS})
+    found = {plan.name: Settings.load(folder / plan.name / "settings.toml") for plan in PLANS}
+    if base_port is not None and (kept := found[PLANS[0].name].port) != base_port:
+        raise Refusal("port-kept", where=str(folder), needed=kept, seen=base_port)
+    return Space(folder, found)
 
 
 def listeners(space: Space) -> dict[str, socket.socket]:
@@ -173,14 +182,18 @@ def listeners(space: Space) -> dict[str, socket.socket]:
 
 def listener(settings: Settings) -> socket.socket:
     """An open socket at a node's address. Raises `Refusal("port-taken")`."""
+    return _bound(settings.host, settings.port, settings.name)
+
+
+def _bound(host: str, port: int, name: str) -> socket.socket:
     try:
-        return socket.create_server((settings.host, settings.port), backlog=128)
+        return socket.create_server((host, port), backlog=128)
     except OSError as error:
-        raise Refusal("port-taken", port=settings.port, node=settings.name, why=error.strerror or "–") from None
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise Refusal("port-taken", port=port, node=name, why=why) from None
 
 
-def _make(folder: Path, base_port: int | None) -> None:
-    ports = _ports(base_port)
+def _make(folder: Path, ports: Mapping[str, int]) -> None:
     url = {name: f"http://localhost:{port}" for name, port in ports.items()}
     did = {name: f"did:web:localhost%3A{port}" for name, port in ports.items()}
     for plan in PLANS:
@@ -231,11 +244,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def _ports(base: int | None) -> dict[str, int]:
-    if base is not None:
-        return {plan.name: base + offset for offset, plan in enumerate(PLANS)}
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in PLANS]
+    """Six ports that are free now, from `base` on or any."""
+    sockets: dict[str, socket.socket] = {}
     try:
-        return {plan.name: one.getsockname()[1] for plan, one in zip(PLANS, sockets, strict=True)}
+        for offset, plan in enumerate(PLANS):
+            sockets[plan.name] = _bound("127.0.0.1", 0 if base is None else base + offset, plan.name)
+        return {name: one.getsockname()[1] for name, one in sockets.items()}
     finally:
-        for one in sockets:
+        for one in sockets.values():
             one.close()

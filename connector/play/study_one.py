@@ -6,7 +6,7 @@ from connector.play.analyse import step_11, step_12, step_13
 from connector.play.apply import step_6, step_7
 from connector.play.close import step_18
 from connector.play.prepare import step_1, step_2, step_3
-from connector.play.second import short_permit, stop_button
+from connector.play.second import defective_cut, short_permit, stop_button
 from connector.play.snapshots import step_8
 from connector.play.stage import Play
 from connector.play.wire import crooked_staging
@@ -17,6 +17,7 @@ async def play(stage: Play) -> None:
     for step in (step_1, step_2, step_3, step_6, step_7, step_8, step_9, old_checkpoint, step_10, step_11):
         await step(stage)
     await crooked_staging(stage)
+    await defective_cut(stage)
     await stop_button(stage)
     await short_permit(stage)
     for step in (step_12, step_13, step_18, step_19, step_20):

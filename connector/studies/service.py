@@ -15,7 +15,7 @@ from connector.kit.outbox import Handler, Performed, Promise, TryLater
 from connector.kit.ports import Unreachable
 from connector.kit.runtime import Runtime
 from connector.negotiation.model import Agreement, Negotiation
-from connector.negotiation.service import agreement_facts, agreements, negotiations, start, stop
+from connector.negotiation.service import IN_FORCE, agreement_facts, agreements, begin, look, negotiations
 from connector.negotiation.states import TERMINAL
 from connector.rights.model import PermitRow
 from connector.rights.relay import demand, relayed
@@ -106,31 +106,21 @@ async def apply(runtime: Runtime, study: str, person: str) -> Study:
 
 
 async def negotiate(runtime: Runtime, study: str, person: str) -> list[Negotiation]:
-    """Starts one negotiation for each dataset of the permit that has no agreement yet: all are agreed, or none is used.
+    """Starts a negotiation for each dataset of the permit that has neither an agreement nor a negotiation under way.
 
-    Raises `Refusal`: study-state without a permit; what a start raises, and then those that had started are ended.
+    All are started in one unit, or none. Raises `Refusal`: study-state without a permit; whatever keeps one from being
+    asked for.
     """
+    wanted = await runtime.store.read(lambda session: _unasked(session, study))
+    asked = [await look(runtime, provider, dataset, study) for dataset, provider in wanted.items()]
 
-    def read(session: Session) -> list[Json]:
-        row = studied(session, study)
-        after(State(row.state), Step.NEGOTIATE)
-        permit = session.get(PermitRow, row.permit)
-        taken = {one.dataset for one in agreements(session, study) if one.state in ("AGREED", "FINALIZED")}
-        return [one for one in permit.fields["datasets"] if one["id"] not in taken] if permit else []
+    def start(unit: Unit) -> list[Negotiation]:
+        still = _unasked(unit.session, study)
+        running = (one.together for one in _running(unit.session, study))
+        together = next((one for one in running if one), str(uuid.uuid4()))
+        return [begin(unit, runtime, one, study, person, together) for one in asked if one.dataset in still]
 
-    wanted = await runtime.store.read(read)
-    together, begun = str(uuid.uuid4()), []
-    try:
-        for one in wanted:
-            row = await start(
-                runtime, person, provider=one["provider"], dataset=one["id"], study=study, together=together
-            )
-            begun.append(row)
-    except Refusal:
-        if begun:  # the others of `together` end with it
-            await stop(runtime, begun[0].id, person)
-        raise
-    return begun
+    return await runtime.store.run(start)
 
 
 async def close(runtime: Runtime, study: str, person: str) -> Study:
@@ -178,7 +168,7 @@ def studies(session: Session, *, after_id: str = "", limit: int = 100) -> list[S
 def shown(session: Session, row: Study) -> Json:
     """A study as its people see it: with its negotiations and what still keeps its agreements from use."""
     found = study_agreements(session, row.id)
-    running = [one for one in negotiations(session, row.id, limit=500) if one.state not in TERMINAL]
+    running = _running(session, row.id)
     return {
         **row.model_dump(exclude={"application"}),
         "state": "agreed" if row.state == State.PERMITTED and found.complete else row.state,
@@ -241,6 +231,20 @@ def _moved(session: Session, study: str, step: Step, now: int) -> Study:
         raise
     row.changed_at = now
     return row
+
+
+def _unasked(session: Session, study: str) -> dict[str, str]:
+    """Datasets of the permit without an agreement and without a negotiation under way, each with its provider."""
+    row = studied(session, study)
+    after(State(row.state), Step.NEGOTIATE)
+    permit = session.get(PermitRow, row.permit)
+    taken = {one.dataset for one in agreements(session, study) if one.state in IN_FORCE}
+    taken |= {one.dataset for one in _running(session, study)}
+    return {one["id"]: one["provider"] for one in permit.fields["datasets"] if one["id"] not in taken} if permit else {}
+
+
+def _running(session: Session, study: str) -> list[Negotiation]:
+    return [one for one in negotiations(session, study, limit=500) if one.state not in TERMINAL]
 
 
 def _zone(session: Session, study: str) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import connector.cli.main as cli
+from connector.cli.ends import ENVIRONMENT
 from connector.play.scenario import ROWS
 from vocab.errors import Entry, catalogue
 from vocab.words import known, word
@@ -42,7 +43,7 @@ def errors() -> str:
         for (step, key), row in ROWS.items()
         if row.code or not row.built
     ]
-    found = [_ERRORS.format(environment=", ".join(map(_code, sorted(cli.ENVIRONMENT))), rows="\n".join(rows))]
+    found = [_ERRORS.format(environment=", ".join(map(_code, sorted(ENVIRONMENT))), rows="\n".join(rows))]
     for room, entries in groupby(sorted(catalogue().values(), key=lambda one: one.room), key=lambda one: one.room):
         found += [f"### {room}", "| code | HTTP | what it says | what to do |", "|---|---|---|---|"]
         found += [*map(_entry, entries), ""]
@@ -71,7 +72,8 @@ def _cell(sentence: str) -> str:
 def commands() -> str:
     """docs/cli.md."""
     title, _, rest = cli.app.generate_docs(output_format="markdown", recursive=True).partition("\n")
-    status = next(line for line in str(cli.__doc__).splitlines() if line.startswith("Exit status"))
+    doc = str(cli.__doc__)
+    status = " ".join(doc[doc.index("Exit status") :].split())
     note = f"Written by `tests/tools/documents.py` from the commands themselves. Do not edit.\n\n{status}\n"
     return f"{title}\n{note}{rest.rstrip()}\n"
 

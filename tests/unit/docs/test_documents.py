@@ -13,7 +13,8 @@ from cyclopts import App
 from pydantic import BaseModel
 
 from compute.engines.service import ZoneSettings
-from connector.cli.main import ENVIRONMENT, app
+from connector.cli.ends import ENVIRONMENT
+from connector.cli.main import app
 from connector.kit.settings import Settings
 from connector.play.scenario import ROWS
 from tests.tools.documents import DOCS, WRITTEN

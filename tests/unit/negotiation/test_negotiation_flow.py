@@ -22,9 +22,11 @@ OFFER = research_offer("offer-h01", zone=did("p01"), disease="E10-E14")
 AGREED = agreement(OFFER, "a-1", target="D-H01-DM", assigner=did("h01"), assignee=did("a02"), at=NOW)
 
 
-async def begin(space: Space, name: str = "a02", **more: Any) -> str:
-    given = {"provider": did("h01"), "dataset": "D-H01-DM", "study": STUDY, **more}
-    return (await consumer.start(space[name].runtime, "pi", **given)).id
+async def begin(space: Space, name: str = "a02", together: str | None = None, **more: Any) -> str:
+    runtime, given = space[name].runtime, {"provider": did("h01"), "dataset": "D-H01-DM", "study": STUDY, **more}
+    asked, study = await consumer.look(runtime, **given), given["study"]
+    row = await runtime.store.run(lambda unit: consumer.begin(unit, runtime, asked, study, "pi", together))
+    return row.id
 
 
 async def outcome(space: Space, pid: str, name: str = "a02") -> Negotiation:

@@ -7,7 +7,8 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from connector.negotiation.model import Agreement, Negotiation
+from connector.negotiation.model import Negotiation
+from connector.negotiation.service import begin, look
 from connector.rights.service import Rights
 from connector.studies.model import Study
 from connector.studies.states import TRANSITIONS, State, Step, after
@@ -145,15 +146,24 @@ async def test_one_hospital_that_is_down_starts_nothing(space: Space) -> None:
     space.wire.down.add("h03")
     status, body = await space["a02"].call("pi", "POST", f"/api/studies/{STUDY}/negotiate")
     assert (status, body["code"]) == (503, "peer-unreachable")
-    for _ in range(3):
-        await space.retry()
-    assert {row.state for row in await space["a02"].rows(Negotiation)} == {"TERMINATED"}
-    assert [row for row in await space["h01"].rows(Agreement) if row.state != "VOID"] == []
+    assert await space["a02"].rows(Negotiation) == []
     space.wire.down.clear()
     await space["a02"].call("pi", "POST", f"/api/studies/{STUDY}/negotiate")
     await space.settle()
     body = (await space["a02"].call("pi", "GET", f"/api/studies/{STUDY}"))[1]
     assert body["missing"] == []
+
+
+async def test_who_asks_again_while_a_hospital_has_yet_to_answer_starts_only_what_is_missing(space: Space) -> None:
+    await permitted(space)
+    node = space["a02"].runtime
+    one = await look(node, did("h01"), "D-H01-DM", STUDY)
+    await node.store.run(lambda unit: begin(unit, node, one, STUDY, "pi", "t1"))
+    status, body = await space["a02"].call("pi", "POST", f"/api/studies/{STUDY}/negotiate")
+    assert (status, [one["dataset"] for one in body["negotiations"]]) == (202, ["D-H03-DM"])
+    assert {row.together for row in await space["a02"].rows(Negotiation)} == {"t1"}
+    status, body = await space["a02"].call("pi", "POST", f"/api/studies/{STUDY}/negotiate")
+    assert (status, body) == (202, {"negotiations": []})
 
 
 async def test_closing_tells_the_zone_first_and_then_the_board(space: Space) -> None:
