@@ -46,12 +46,10 @@ async def step_11(play: Play) -> None:
         expect(probed["state"] == "COMPLETE", ended_how(probed))
         shown.update(state=probed["state"], open=0)
     with report.done(11, "train") as shown:
-        controls, forest = [*TRAIN, "--shuffle-labels"], [*TRAIN, "--forest", "--out", "/out/forest"]
         made = ["model.onnx", "metrics.json", "table.csv", "controls.zip"]
-        wanted = task("train", "train", TRAIN, controls, outputs=made)
-        trained = await run(play, play.study, wanted)
+        trained = await run(play, play.study, task("train", "train", [*TRAIN, "--controls"], outputs=made))
         expect(trained["state"] == "COMPLETE", ended_how(trained))
-        play.kept.update(train=trained["id"], forest_command=forest)
+        play.kept["train"] = trained["id"]
         shown.update(task=trained["id"], **_meter(trained))
 
 
@@ -130,7 +128,7 @@ async def step_13(play: Play) -> None:
         reason(shown, remembered["findings"], "memorised")
     export = ["python3", "-I", "/code/export.py"]
     tried = ["patients.csv", "small.csv", "total.csv", "part.csv", "model.pickle"]
-    made = await run(play, play.study, task("export", "export", TRAIN, export, outputs=tried))
+    made = await run(play, play.study, task("export", "export", export, outputs=tried))
     expect(made["state"] == "COMPLETE", ended_how(made))
     for key, files in (
         ("record-level", ["patients.csv"]),

@@ -8,6 +8,7 @@ from connector.play import cast
 from connector.play.hands import Hand, expect
 from connector.play.stage import Play
 from vocab.records.code import code_digest
+from vocab.words import word
 
 Json = dict[str, Any]
 
@@ -81,7 +82,7 @@ async def step_7(play: Play) -> None:
         await play.hand("op", "secretary").post(f"{path}/prescreen", {"complete": True, "reason": "서류가 모두 있다."})
     await play.hand("h03", "steward").post(
         "/api/vetoes",
-        {"application": play.study, "dataset": cast.VETOED, "reason": "집계 서비스로만 내주기로 정한 자료다."},
+        {"application": play.study, "dataset": cast.VETOED, "reason": word("play.veto-reason", report.lang)},
     )
     with report.refused(7, "recused"):
         await play.hand("op", "member-4").post(f"{path}/votes", {"vote": "yes", "reason": "찬성한다."})

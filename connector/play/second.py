@@ -33,7 +33,7 @@ async def stop_button(play: Play) -> None:
     study, pi = play.kept["stopped"], play.hand("a02", "pi")
     with play.report.done(11, "stop") as shown:
         path = f"/api/studies/{study}/tasks"
-        forever = [*TRAIN, "--shuffle-labels"]
+        forever = [*TRAIN, "--controls"]
         begun = await pi.post(path, task("long", "train", TRAIN, *[forever] * 3, outputs=["model.onnx"]))
 
         async def state(*wanted: str) -> Json | None:

@@ -34,7 +34,7 @@ async def step_8(play: Play) -> None:
         await steward.post("/api/snapshots", {**wanted, "columns": [*cast.S1_COLUMNS, "birth_date"]})
     with report.refused(8, "column-after-index"):
         await steward.post("/api/snapshots", {**wanted, "columns": [*cast.S1_COLUMNS, "egfr_followup"]})
-    await _leak(play, wanted)
+    await _leak(play, "h03")
     for node, dataset in cast.DATASETS.items():
         with report.done(8, f"cut-{node}") as shown:
             cut = await play.hand(node, "steward").post("/api/snapshots", {**wanted, "dataset": dataset})
@@ -62,9 +62,10 @@ async def _permit(play: Play, node: str) -> Json | None:
     return next((row for row in rows if row["study"] == play.study), None)
 
 
-async def _leak(play: Play, wanted: Json) -> None:
+async def _leak(play: Play, node: str) -> None:
     """A source in which telephone numbers got into a medical column: the scan of what would leave finds them."""
-    steward, folder = play.hand("h01", "steward"), play.space.folder / "h01"
+    steward, folder = play.hand(node, "steward"), play.space.folder / node
+    wanted = {"study": play.study, "dataset": cast.DATASETS[node]}
     leaky = folder / "leaky.sqlite"
     await asyncio.to_thread(_spoil, folder / "source.sqlite", leaky)
     try:

@@ -100,7 +100,8 @@ async def nodes(space: Space, report: Report) -> AsyncIterator[dict[str, Node]]:
             await node.listen(open_sockets.pop(name))
         await asyncio.gather(*(node.start() for node in running.values()))
         for name, settings in space.nodes.items():
-            report.say(f"  {name:<4} {settings.url}  {settings.organisation.ko}  {', '.join(settings.roles)}")
+            called = getattr(settings.organisation, report.lang)
+            report.say(f"  {name:<4} {settings.url}  {called}  {', '.join(settings.roles)}")
         report.ready()
         yield running
     finally:

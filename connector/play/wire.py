@@ -23,7 +23,12 @@ class Impostor:
     def __init__(self, play: Play, node: str, target: str) -> None:
         self._keys = Keys(play.space.folder / node / "keys")
         self._did, self._target = play.did(node), play.did(target)
-        self._client = httpx.AsyncClient(base_url=play.space.nodes[target].url, trust_env=False, timeout=60)
+        self._client = httpx.AsyncClient(
+            base_url=play.space.nodes[target].url,
+            trust_env=False,
+            timeout=60,
+            headers={"accept-language": play.report.lang},
+        )
 
     async def __aenter__(self) -> Self:
         return self

@@ -105,7 +105,7 @@ async def recheck(runtime: Runtime, person: Person, snapshot_id: str) -> Json:
     )
     again = files.snapshot(folder, f"{row.id}.again-{uuid.uuid4()}")
     try:
-        made, _ = await asyncio.to_thread(_make, folder, again, plan, runtime.now())
+        made = await asyncio.to_thread(_cut, folder, again, plan, runtime.now())
     finally:
         await asyncio.to_thread(erase, again)
     if made.digest != row.digest:
@@ -171,10 +171,19 @@ def permitted(session: Session, standing: Standing, did: str, study: str, datase
 
 def _make(folder: Path, where: Path, plan: Plan, now: int) -> tuple[cutting.Snapshot, Findings]:
     """Cuts into `where` and looks at every file for every identifier of the source. In a thread."""
-    source = files.source(folder, plan.source)
+    made = _cut(folder, where, plan, now)
     try:
-        made = cutting.cut_snapshot(
-            source,
+        found = leaks.scan_snapshot(files.source(folder, plan.source), [where / part.file for part in made.parts])
+        return made, leaks.accepted(found)
+    except Refusal as refusal:
+        refusal.values.setdefault("study", plan.study)
+        raise
+
+
+def _cut(folder: Path, where: Path, plan: Plan, now: int) -> cutting.Snapshot:
+    try:
+        return cutting.cut_snapshot(
+            files.source(folder, plan.source),
             where,
             study=plan.study,
             profile=plan.profile,
@@ -184,11 +193,9 @@ def _make(folder: Path, where: Path, plan: Plan, now: int) -> tuple[cutting.Snap
             key=files.pseudonym_key(folder, plan.study),
             now=now,
         )
-        findings = leaks.accepted(leaks.scan_snapshot(source, [where / part.file for part in made.parts]))
     except Refusal as refusal:
         refusal.values.setdefault("study", plan.study)
         raise
-    return made, findings
 
 
 def _row(snapshot_id: str, plan: Plan, made: cutting.Snapshot, findings: Findings, person: str, now: int) -> Snapshot:

@@ -1,7 +1,7 @@
 """A02's study code: predicts chronic kidney disease within three years, and writes model, metrics and a table.
 
 Runs inside the zone's walls: reads /in/*.train.parquet, writes /out, has no network.
-`--shuffle-labels` gives the controls: ten models of the same code on outcomes that belong to nobody.
+`--controls` adds ten models of the same code on shuffled outcomes, which belong to nobody.
 `--forest` gives a forest whose leaves hold single patients: it looks fine, and remembers.
 """
 
@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,27 +43,51 @@ def read(folder: Path) -> dict[str, Any]:
     return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in parts[0]}
 
 
-def fit(rows: dict[str, Any], outcome: Any, forest: bool) -> tuple[bytes, float]:
-    """The fitted model as ONNX, one input a column, and the AUC on a fifth that it was not fitted on."""
+@dataclass(frozen=True)
+class Predictors:
+    """The predictors as numbers, the fitted encoder that made them so, and what a model with it takes in."""
+
+    matrix: Any
+    encoder: Any
+    inputs: list[tuple[str, Any]]
+
+
+def predictors(rows: dict[str, Any]) -> Predictors:
+    """Numbers scaled, texts and uneven bands one column a value. Made once: outcomes play no part in it."""
     names = [name for name in rows if name not in NOT_PREDICTORS]
     texts = [place for place, name in enumerate(names) if rows[name].dtype.kind in "OU"]
     bands = [place for place, name in enumerate(names) if name in UNEVEN]
     numbers = [place for place in range(len(names)) if place not in texts + bands]
-    table = np.empty((len(outcome), len(names)), dtype=object)
+    table = np.empty((len(rows["outcome"]), len(names)), dtype=object)
     for place, name in enumerate(names):
         table[:, place] = rows[name].astype(np.float32) if place in numbers else rows[name]
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    encode = make_column_transformer((StandardScaler(), numbers), (one_hot, texts), (one_hot, bands))
-    regression = LogisticRegression(C=0.5, solver="newton-cholesky")
-    learner = RandomForestClassifier(12, random_state=7) if forest else regression
-    model = make_pipeline(encode, learner)
-    fit_x, test_x, fit_y, test_y = train_test_split(table, outcome, test_size=0.2, random_state=7, stratify=outcome)
-    inner = roc_auc_score(test_y, model.fit(fit_x, fit_y).predict_proba(test_x)[:, 1])
+    encoder = make_column_transformer((StandardScaler(), numbers), (one_hot, texts), (one_hot, bands))
     kinds = dict.fromkeys(texts, StringTensorType) | dict.fromkeys(bands, Int64TensorType)
-    types = [(name, kinds.get(place, FloatTensorType)([None, 1])) for place, name in enumerate(names)]
-    fitted = model.fit(table, outcome)
-    onnx = to_onnx(fitted, initial_types=types, options={"zipmap": False}, target_opset=OPSET)
-    return bytes(onnx.SerializeToString()), float(inner)
+    inputs = [(name, kinds.get(place, FloatTensorType)([None, 1])) for place, name in enumerate(names)]
+    return Predictors(encoder.fit_transform(table), encoder, inputs)
+
+
+def learner(forest: bool) -> Any:
+    """What is fitted: a regression, or a forest without any limit."""
+    if forest:
+        return RandomForestClassifier(12, random_state=7)
+    return LogisticRegression(C=0.5, solver="newton-cholesky")
+
+
+def model(given: Predictors, outcome: Any, forest: bool) -> bytes:
+    """The model fitted on all rows, as ONNX with one input a column."""
+    fitted = make_pipeline(given.encoder, learner(forest).fit(given.matrix, outcome))
+    onnx = to_onnx(fitted, initial_types=given.inputs, options={"zipmap": False}, target_opset=OPSET)
+    return bytes(onnx.SerializeToString())
+
+
+def inner_auc(given: Predictors, outcome: Any, forest: bool) -> float:
+    """The AUC on a fifth of the rows that a model fitted on the rest has not seen."""
+    fit_x, test_x, fit_y, test_y = train_test_split(
+        given.matrix, outcome, test_size=0.2, random_state=7, stratify=outcome
+    )
+    return float(roc_auc_score(test_y, learner(forest).fit(fit_x, fit_y).predict_proba(test_x)[:, 1]))
 
 
 def table_of(rows: dict[str, Any]) -> str:
@@ -76,27 +101,26 @@ def table_of(rows: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """The model with its metrics and table, or the controls alone."""
+    """The model with its metrics and table, and the controls where they are wanted."""
     options = argparse.ArgumentParser()
-    options.add_argument("--shuffle-labels", action="store_true")
+    options.add_argument("--controls", action="store_true")
     options.add_argument("--forest", action="store_true")
     options.add_argument("--in", dest="source", type=Path, default=Path(os.environ.get("DURE_IN", "/in")))
     options.add_argument("--out", type=Path, default=Path(os.environ.get("DURE_OUT", "/out")))
     asked = options.parse_args()
 
     rows = read(asked.source)
-    outcome = rows["outcome"].astype(np.int64)
-    if asked.shuffle_labels:
+    given, outcome = predictors(rows), rows["outcome"].astype(np.int64)
+    (asked.out / "model.onnx").write_bytes(model(given, outcome, asked.forest))
+    auc = round(inner_auc(given, outcome, asked.forest), 4)
+    metrics = {"inner_auc": auc, "event_rate": round(float(outcome.mean()), 4), "n_train": len(outcome)}
+    (asked.out / "metrics.json").write_text(json.dumps({"format": "dure-metrics-1", "metrics": metrics}))
+    (asked.out / "table.csv").write_text(table_of(rows))
+    if asked.controls:
         random = np.random.default_rng(7)
         with zipfile.ZipFile(asked.out / "controls.zip", "w") as archive:
             for number in range(CONTROLS):
-                archive.writestr(f"{number}.onnx", fit(rows, random.permutation(outcome), asked.forest)[0])
-        return
-    model, inner_auc = fit(rows, outcome, asked.forest)
-    (asked.out / "model.onnx").write_bytes(model)
-    metrics = {"inner_auc": round(inner_auc, 4), "event_rate": round(float(outcome.mean()), 4), "n_train": len(outcome)}
-    (asked.out / "metrics.json").write_text(json.dumps({"format": "dure-metrics-1", "metrics": metrics}))
-    (asked.out / "table.csv").write_text(table_of(rows))
+                archive.writestr(f"{number}.onnx", model(given, random.permutation(outcome), asked.forest))
 
 
 if __name__ == "__main__":

@@ -39,8 +39,9 @@ def found(report: Report) -> set[str]:
 def trained(folder: Path, *options: str, **changes: Any) -> Path:
     """Parts, a model trained on them, and its controls."""
     write(folder, SIZES, **changes)
-    study("train.py", folder, "--shuffle-labels")
-    study("train.py", folder, *options)
+    study("train.py", folder, "--controls")
+    if options:
+        study("train.py", folder, *options)
     return folder
 
 

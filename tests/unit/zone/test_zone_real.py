@@ -96,7 +96,7 @@ async def released(world: World, task: str, files: list[str]) -> Json:
 
 async def test_a_study_from_training_to_its_end(real: World) -> None:
     trained = await run(real, TRAIN, ["model.onnx", "metrics.json", "table.csv"])
-    controls = await run(real, TRAIN, ["controls.zip"], "--shuffle-labels")
+    controls = await run(real, TRAIN, ["controls.zip"], "--controls")
     report = await verified(real, trained["id"], {"task": controls["id"], "file": "controls.zip"})
     assert report["state"] == "passed", (report["code"], report["findings"])
     assert report["card"]["body"]["model"]["sha256"] == report["sha256"]
