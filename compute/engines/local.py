@@ -7,6 +7,7 @@ from pathlib import Path
 
 from compute.engines.model import Capabilities, ImageFacts
 from compute.images.build import build_image, images_folder
+from compute.images.shelf import Use
 from compute.launcher.client import Launcher
 from compute.launcher.model import Ended, JobSpec, Json, Level, Prepared, Walls
 from compute.sandbox.model import not_above
@@ -19,8 +20,10 @@ NAME = "dure-task"
 class Local:
     """The launcher, its walls and its image."""
 
-    def __init__(self, launcher: Launcher, image: ImageFacts, walls: Walls, at_most: Level, places: int) -> None:
-        self._launcher, self._walls, self._places = launcher, walls, places
+    def __init__(
+        self, launcher: Launcher, image: ImageFacts, use: Use, walls: Walls, at_most: Level, places: int
+    ) -> None:
+        self._launcher, self._use, self._walls, self._places = launcher, use, walls, places
         self.image = image
         self.capabilities = self._able(at_most)
 
@@ -57,15 +60,20 @@ class Local:
     async def close(self) -> None:
         """Ends the launcher, and every job with it."""
         await self._launcher.close()
+        self._use.close()
 
 
 async def opened(folder: Path, at_most: Level, places: int, now: int) -> Local:
     """The engine with its image built and its walls tried. Raises `Refusal("image-impossible" | "launcher-gone")`."""
-    built = await asyncio.to_thread(build_image, images_folder(folder))
+    built, use = await asyncio.to_thread(build_image, images_folder(folder))
     launcher = Launcher(folder / "launcher.sock", built.path)
-    await launcher.open()
-    image = ImageFacts(NAME, f"sha256:{built.digest}", built.path, now)
-    return Local(launcher, image, await launcher.walls(), at_most, places)
+    try:
+        await launcher.open()
+        walls = await launcher.walls()
+    except BaseException:
+        use.close()
+        raise
+    return Local(launcher, ImageFacts(NAME, f"sha256:{built.digest}", built.path, now), use, walls, at_most, places)
 
 
 def _memory_mb() -> int:

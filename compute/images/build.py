@@ -1,19 +1,18 @@
 """Builds the image that every task runs in: once, named by its digest, and used again while nothing changed."""
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from compute.images import bytecode, manifest, parts
+from compute.images import bytecode, manifest, parts, shelf
 from compute.images.manifest import Image
+from compute.images.shelf import Use
 from vocab.errors import Refusal
 
 _ENTRY: Final = Path(__file__).parent.parent / "sandbox" / "entry.py"
@@ -45,16 +44,20 @@ def images_folder(data: Path) -> Path:
     return Path(shared) / "dure" / "images" if shared else data / "images"
 
 
-def build_image(root: Path) -> Image:
-    """The image of this interpreter and the `task` packages, below `root`: built if there is none, else as it lies.
+def build_image(root: Path) -> tuple[Image, Use]:
+    """The image of this interpreter and the `task` packages, below `root`: built if there is none, else as it lies. It
+    stays there until its use is closed; older images that nobody uses are cleared away.
 
     Raises `Refusal("image-impossible")` if a package is missing or is not what its RECORD says.
     """
     root.mkdir(parents=True, exist_ok=True, mode=0o755)
     packages = parts.packages()
     recipe = root / f"recipe-{_recipe([str(one.locate_file('')) for one in packages.values()])}"
-    with _alone(root / "lock"):
-        return _built_before(root, recipe) or _built_now(root, recipe)
+    with shelf.alone(root):
+        image = _built_before(root, recipe) or _built_now(root, recipe)
+        use = Use(image.path)
+        shelf.prune(root)
+    return image, use
 
 
 def _built_before(root: Path, recipe: Path) -> Image | None:
@@ -72,9 +75,13 @@ def _built_now(root: Path, recipe: Path) -> Image:
         sources = _fill(room)
         entries = manifest.listed(room)
         image = Image(root / manifest.digest(entries), manifest.digest(entries), sources, entries)
-        if image.path.exists():  # its manifest or its times are not what they should be: ours are
-            shutil.rmtree(image.path)
-        room.rename(image.path)
+        lying = manifest.listed(image.path) if image.path.exists() else []
+        if manifest.digest(lying) == image.digest:  # another recipe gave the same: tasks may be running in it
+            shutil.rmtree(room)
+            image = replace(image, entries=lying)
+        else:
+            shutil.rmtree(image.path, ignore_errors=True)
+            room.rename(image.path)
     except BaseException:
         shutil.rmtree(room, ignore_errors=True)
         raise
@@ -171,11 +178,3 @@ def _recipe(folders: list[str]) -> str:
 def _stamp(path: Path) -> list[int]:
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """One builder at a time: a second one waits and then finds the image."""
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -79,7 +79,7 @@ async def main(runs: int) -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        image = build_image(images_folder(Path.home() / ".cache" / "dure-tests"))
+        image, _ = build_image(images_folder(Path.home() / ".cache" / "dure-tests"))
         key = new_key()
         (folder / "plain").write_bytes(os.urandom(1 << 20))
         sealed = seal_file(folder / "plain", folder / "cipher", key, AAD.encode())

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ def needed(here: bool, command: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def image() -> Image:
-    return build_image(images_folder(Path.home() / ".cache" / "dure-tests"))
+def image() -> Iterator[Image]:
+    built, use = build_image(images_folder(Path.home() / ".cache" / "dure-tests"))
+    yield built
+    use.close()
 
 
 @pytest.fixture
