@@ -10,6 +10,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
 from connector.evidence import journal
@@ -19,6 +20,16 @@ from vocab.messages import problems, writing
 
 #: Strangers fill no journal: these are answered, not stored.
 _STRANGERS: Final = frozenset({"token-missing", "token-invalid", "token-used", "not-a-member"})
+
+
+class Problem(BaseModel):
+    """A typed error of the protocol, with our code in it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(alias="@type")
+    code: str
+    reason: list[str]
 
 
 def runtime_of(request: Request) -> Runtime:
@@ -31,6 +42,11 @@ def speaking(error_type: str) -> type[APIRoute]:
     """Routes whose refusals are answered as `error_type` (`CatalogError`, `ContractNegotiationError`, ...)."""
 
     class Speaking(APIRoute):
+        def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+            told = {"model": Problem, "description": error_type}
+            options["responses"] = {"4XX": told, "5XX": told, **(options.get("responses") or {})}
+            super().__init__(path, endpoint, **options)
+
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 

@@ -1,9 +1,10 @@
 """Who is speaking: members' keys from the operator's signed standing list, tokens used once."""
 
 import random
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import Request
+from fastapi import Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import text
 from sqlmodel import col, delete
 
@@ -13,6 +14,8 @@ from connector.kit.db import Unit
 from connector.kit.ports import Answer
 from connector.kit.runtime import Runtime
 from vocab.errors import Refusal
+
+_BEARER: Final = HTTPBearer(auto_error=False, scheme_name="member", description="A member's self-issued token, once")
 
 
 class Members:
@@ -46,13 +49,14 @@ class ReadOnce:
         self._seen[caller.jti] = caller.expires_at
 
 
-async def caller(request: Request) -> Caller:
+async def caller(
+    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None
+) -> Caller:
     """FastAPI dependency: the authenticated peer. GET is checked in memory; writes must `spend` it in their unit."""
     runtime: Runtime = request.app.state.runtime
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token or len(token) > 4096:
+    if bearer is None or not bearer.credentials or len(bearer.credentials) > 4096:
         raise Refusal("token-missing")
-    found = verified(token, runtime.get(Members).tokens, runtime.did, runtime.now())
+    found = verified(bearer.credentials, runtime.get(Members).tokens, runtime.did, runtime.now())
     request.state.by = found.did
     if request.method in ("GET", "HEAD"):
         runtime.get(ReadOnce).check(found, runtime.now())

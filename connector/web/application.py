@@ -4,15 +4,42 @@ A body whose declared length is over the limit is refused outside of all handler
 `middleware/body_limit.py`). Here that answer gets our words.
 """
 
-from fastapi import FastAPI, Request
+from typing import Any, Final
+
+from fastapi import Depends, FastAPI, Request
+from pydantic import BaseModel
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector.web.refusals import answer
+from connector.web.wellformed import well_formed
 from vocab.errors import Refusal
+
+
+class Refused(BaseModel):
+    """A no: its stable code, what was refused, what to do; and where there are such, rule, values and its own page."""
+
+    code: str
+    what: str
+    do: str
+    rule: str | None = None
+    needed: Any = None
+    seen: Any = None
+    values: dict[str, Any] | None = None
+    link: str | None = None
+
+
+#: What every address may answer besides what it is for. 5XX: another node that this one needs does not answer.
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    "4XX": {"model": Refused, "description": "Refused"},
+    "5XX": {"model": Refused, "description": "Not possible now"},
+}
 
 
 class Application(FastAPI):
     """FastAPI whose every refusal has a code. Give it `max_body_size`, and routes that take more their own."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(responses=_ANSWERS, dependencies=[Depends(well_formed)], **settings)
 
     def build_middleware_stack(self) -> ASGIApp:
         """The framework's stack, and around it the one thing that has to be outermost."""

@@ -4,6 +4,7 @@ What a hostile peer can send ends here as `Refusal`: message-malformed, message-
 """
 
 import json
+import math
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -29,17 +30,33 @@ def message(raw: bytes, kind: str) -> Json:
 
 
 def document(raw: bytes) -> Json:
-    """The JSON object in `raw`: no duplicate names, no NaN, no lone surrogates, not deep."""
+    """The JSON object in `raw`, as `strict` reads it."""
     if len(raw) > MOST_BYTES:
         raise Refusal("message-too-large", needed=MOST_BYTES, seen=len(raw))
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_once, parse_constant=_constant)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError) as error:
-        raise _malformed("$", str(error) or type(error).__name__) from None
+        value = strict(raw, MOST_DEPTH)
+    except ValueError as error:
+        raise _malformed("$", str(error)) from None
     if not isinstance(value, dict):
         raise _malformed("$", "not an object")
-    _shallow(value)
+    return value
+
+
+def strict(raw: bytes, deepest: int) -> Any:
+    """The JSON value in `raw`, if every reader would read the same (RFC 7493) and every store can keep it.
+
+    UTF-8, no name twice, no lone surrogate, no zero byte, no number that is rounded or infinite, not deep.
+    Raises `ValueError` with the reason.
+    """
+    hooks = {"parse_constant": _constant, "parse_float": _finite, "parse_int": _exact}
+    try:
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_once, **hooks)
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeError:
+        raise ValueError("not UTF-8") from None
+    except RecursionError:
+        raise ValueError(f"deeper than {deepest}") from None
+    _shallow(value, deepest)
     return value
 
 
@@ -79,13 +96,27 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _shallow(value: Json) -> None:
+def _finite(digits: str) -> float:
+    found = float(digits)
+    if not math.isfinite(found):
+        raise ValueError("a number is too large")
+    return found
+
+
+def _exact(digits: str) -> int:
+    """A whole number that a reader with floating point reads, too."""
+    if len(digits) > 17 or abs(found := int(digits)) >= 1 << 53:
+        raise ValueError("a number is too large")
+    return found
+
+
+def _shallow(value: Any, deepest: int) -> None:
     level: list[Any] = [value]
-    for _ in range(MOST_DEPTH):
+    for _ in range(deepest):
         level = [inner for one in level for inner in _inside(one)]
         if not level:
             return
-    raise _malformed("$", f"deeper than {MOST_DEPTH}")
+    raise ValueError(f"deeper than {deepest}")
 
 
 def _inside(value: Any) -> Iterator[Any]:
@@ -95,7 +126,7 @@ def _inside(value: Any) -> Iterator[Any]:
     elif isinstance(value, list):
         yield from value
     elif isinstance(value, str) and "\x00" in value:
-        raise _malformed("$", "a zero byte")  # PostgreSQL cannot keep it
+        raise ValueError("a zero byte")  # PostgreSQL cannot keep it
 
 
 def _malformed(where: str, why: str) -> Refusal:

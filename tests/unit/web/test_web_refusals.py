@@ -60,6 +60,31 @@ def test_what_is_not_json_is_malformed_too() -> None:
         assert (answer.status_code, answer.json()["code"]) == (422, "request-invalid"), content[:10]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"count": 3, "count": 4, "name": "a"}',
+        b'{"count": 3, "name": "a\\u0000"}',
+        b'{"count": 3, "name": "a", "more": NaN}',
+        b'{"count": 3, "name": "a", "more": 1e999}',
+        b'{"count": 3, "name": "a", "more": 18446744073709551616}',
+        b'{"count": 3, "name": "a", "more": "\\ud800"}',
+        b'{"count": 3, "name": "a", "more": ' + b"[" * 100 + b"]" * 100 + b"}",
+        '{"count": 3, "name": "a"}'.encode("utf-16"),
+    ],
+)
+def test_json_that_two_readers_would_read_differently_is_malformed(content: bytes) -> None:
+    answer = Visitor(make()).post("/body", content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "request-invalid")
+    assert answer.json()["values"]["where"] == "body"
+
+
+@pytest.mark.parametrize("path", ["/page?after=%00", "/page?%00=1", "/template/%00"])
+def test_a_zero_byte_in_an_address_is_malformed(path: str) -> None:
+    answer = Visitor(make()).get(path, headers=BEARER)
+    assert (answer.status_code, answer.json()["code"]) == (422, "request-invalid")
+
+
 def test_unknown_addresses_and_methods_have_codes() -> None:
     client = Visitor(make())
     assert client.get("/nowhere").json()["code"] == "not-found"
