@@ -40,5 +40,6 @@ def install(runtime: Runtime) -> None:
     """Registers how receipts reach the other party and the log, and who is woken by a commit."""
     runtime.add(Commits(runtime.store))
     handlers = runtime.outbox.handlers
-    handlers["receipt"] = Handler(partial(delivery.deliver, runtime), partial(delivery.one_sided, runtime))
-    handlers["log-entry"] = Handler(partial(delivery.hand_in, runtime), partial(delivery.unlogged, runtime))
+    unsigned, unlogged = partial(delivery.one_sided, runtime), partial(delivery.unlogged, runtime)
+    handlers["receipt"] = Handler(partial(delivery.deliver, runtime), unsigned, most=16)
+    handlers["log-entry"] = Handler(partial(delivery.hand_in, runtime), unlogged, most=4, one_place=True)

@@ -8,13 +8,15 @@ and the room that made it is told. Nothing waits in memory: after a crash the ro
 import asyncio
 import contextlib
 import logging
+import math
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Index, func
-from sqlmodel import JSON, Column, Field, Session, select
+from sqlalchemy.orm import aliased
+from sqlmodel import JSON, Column, Field, Session, col, select, update
 
 from connector.kit.db import ConnectorTable, Store, Unit
 from connector.kit.ports import Clock, Unreachable
@@ -27,13 +29,20 @@ FIRST, GROWTH, LONGEST = 0.5, 1.5, 60.0
 #: A promise without a deadline of its own is given up after this (ms): a week.
 DEADLINE: Final = 7 * 24 * 3600 * 1000
 SWEEP: Final = 30.0
+#: How many rows a look at the store takes up.
+AT_ONCE: Final = 64
+#: What waits for the same place follows the one that asks for all after this (ms).
+FOLLOW: Final = 1000
 
 
 class Promise(ConnectorTable, table=True):
     """One effect that a unit promised."""
 
     __tablename__ = "promise"
-    __table_args__ = (Index("promise_waiting", "state", "process", "id"),)
+    __table_args__ = (
+        Index("promise_waiting", "state", "process", "id"),
+        Index("promise_due", "state", "due_at"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     process: str
@@ -66,10 +75,16 @@ class TryLater(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """How one kind of promise is performed; `given_up` runs in the unit that gives it up."""
+    """How one kind of promise is performed; `given_up` runs in the unit that gives it up.
+
+    `most`: how many of the kind are under way at once. `one_place`: all of the kind go to the same place; while it
+    cannot be reached they wait together, and one of them asks for all.
+    """
 
     perform: Perform
     given_up: GivenUp | None = None
+    most: int | None = None
+    one_place: bool = False
 
 
 def promise(
@@ -102,10 +117,23 @@ def waiting(session: Session) -> list[Promise]:
     return list(session.exec(select(Promise).where(Promise.state == "waiting").order_by(Promise.id)))  # type: ignore[arg-type]
 
 
-def heads(session: Session) -> list[Promise]:
-    """The first waiting promise of each process: only these may be performed."""
-    first = select(func.min(Promise.id)).where(Promise.state == "waiting").group_by(Promise.process)
-    return list(session.exec(select(Promise).where(Promise.id.in_(first))))  # type: ignore[union-attr]
+def due(session: Session, now: int, under_way: Collection[int], full: Collection[str]) -> list[Promise]:
+    """What may be performed now: the first waiting promise of a process, whose time has come, oldest first.
+
+    `under_way` are left out, and kinds of which enough are under way.
+    """
+    earlier = aliased(Promise)
+    behind = select(earlier.id).where(
+        earlier.process == Promise.process, earlier.state == "waiting", col(earlier.id) < Promise.id
+    )
+    query = select(Promise).where(Promise.state == "waiting", Promise.due_at <= now, ~behind.exists())
+    query = query.where(col(Promise.id).not_in(under_way), col(Promise.kind).not_in(full))
+    return list(session.exec(query.order_by(col(Promise.id)).limit(AT_ONCE)))
+
+
+def next_due(session: Session, now: int) -> int | None:
+    """When the next promise that is not due yet will be."""
+    return session.exec(select(func.min(Promise.due_at)).where(Promise.state == "waiting", Promise.due_at > now)).one()
 
 
 @dataclass(slots=True)
@@ -116,7 +144,7 @@ class Outbox:
     clock: Clock
     handlers: dict[str, Handler] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _running: dict[int, tuple[Promise, asyncio.Task[None]]] = field(default_factory=dict)
     _loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -133,7 +161,7 @@ class Outbox:
 
     async def stop(self) -> None:
         """Stops the worker; what is under way is cancelled and will be tried again after a restart."""
-        tasks = [task for task in (self._loop, *self._running.values()) if task]
+        tasks = [task for task in (self._loop, *(task for _, task in self._running.values())) if task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -158,21 +186,35 @@ class Outbox:
 
     async def _round(self) -> float:
         """Starts what is due; returns the seconds until the next row is."""
-        now, pause = self.clock.now(), SWEEP
-        busy = set(self._running)  # before the rows are read: one that ends meanwhile is read as waiting still
-        for row in await self.store.read(heads):
-            if row.process in busy:
-                continue
-            if row.due_at > now:
-                pause = min(pause, (row.due_at - now) / 1000)
-                continue
-            task = asyncio.create_task(self._perform(row), name=f"promise {row.id} {row.kind}")
-            self._running[row.process] = task
-            task.add_done_callback(lambda _, process=row.process: self._ended(process))  # type: ignore[misc]
-        return max(pause, 0.005)
+        now = self.clock.now()
+        # before the rows are read: one that ends meanwhile is read as waiting still
+        under_way, full = list(self._running), [kind for kind in self.handlers if self._room(kind) <= 0]
 
-    def _ended(self, process: str) -> None:
-        self._running.pop(process, None)
+        def read(session: Session) -> tuple[list[Promise], int | None]:
+            return due(session, now, under_way, full), next_due(session, now)
+
+        rows, following = await self.store.read(read)
+        for row in rows:
+            if self._room(row.kind) > 0:
+                self._begin(row)
+        return SWEEP if following is None else max(0.005, min(SWEEP, (following - now) / 1000))
+
+    def _room(self, kind: str) -> float:
+        """How many more of `kind` may be under way."""
+        handler = self.handlers.get(kind)
+        if handler is None or handler.most is None:
+            return math.inf
+        return handler.most - sum(row.kind == kind for row, _ in self._running.values())
+
+    def _begin(self, row: Promise) -> None:
+        assert row.id is not None  # noqa: S101 - it was read from the store
+        number = row.id
+        task = asyncio.create_task(self._perform(row), name=f"promise {number} {row.kind}")
+        self._running[number] = row, task
+        task.add_done_callback(lambda _: self._ended(number))
+
+    def _ended(self, number: int) -> None:
+        self._running.pop(number, None)
         self._wake.set()
 
     async def _perform(self, row: Promise) -> None:
@@ -186,7 +228,8 @@ class Outbox:
         except Refusal as refusal:
             await self._give_up(row, handler, refusal)
         except (TryLater, Unreachable) as error:
-            await self._again(row, error.why, getattr(error, "seconds", None))
+            away = isinstance(error, Unreachable) and handler is not None and handler.one_place
+            await self._again(row, error.why, getattr(error, "seconds", None), all_of_kind=away)
         except Exception as error:
             log.exception("promise failed", extra={"event": row.kind, "about": row.process, "study": row.study})
             await self._again(row, f"{type(error).__name__}: {error}", None)
@@ -194,32 +237,36 @@ class Outbox:
             await self.store.run(lambda unit: self._done(unit, row, performed))
 
     def _done(self, unit: Unit, row: Promise, performed: Performed) -> None:
-        current = unit.session.get(Promise, row.id)
-        if current is None or current.state != "waiting":
-            return
-        current.state, current.done_at, current.last_error = "done", self.clock.now(), None
-        if performed:
+        if self._end(unit, row, "done", None) and performed:
             performed(unit)
 
-    async def _again(self, row: Promise, why: str, seconds: float | None) -> None:
+    def _end(self, unit: Unit, row: Promise, state: str, error: str | None) -> bool:
+        """Whether this is what ended it: it was still waiting."""
+        ended = update(Promise).where(col(Promise.id) == row.id, col(Promise.state) == "waiting")
+        values = {"state": state, "done_at": self.clock.now(), "last_error": error}
+        return unit.session.connection().execute(ended.values(values)).rowcount > 0
+
+    async def _again(self, row: Promise, why: str, seconds: float | None, *, all_of_kind: bool = False) -> None:
         pause = seconds or min(LONGEST, FIRST * GROWTH**row.attempts) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
 
         def unit_function(unit: Unit) -> None:
             current = unit.session.get(Promise, row.id)
-            if current and current.state == "waiting":
-                current.attempts += 1
-                current.last_error = why[:500]
-                current.due_at = self.clock.now() + round(pause * 1000)
+            if current is None or current.state != "waiting":
+                return
+            current.attempts += 1
+            current.last_error = why[:500]
+            current.due_at = self.clock.now() + round(pause * 1000)
+            if all_of_kind:
+                behind = current.due_at + FOLLOW
+                others = update(Promise).where(col(Promise.state) == "waiting", col(Promise.due_at) < behind)
+                others = others.where(col(Promise.kind) == row.kind, col(Promise.id) != row.id)
+                unit.session.connection().execute(others.values(due_at=behind))
 
         await self.store.run(unit_function)
 
     async def _give_up(self, row: Promise, handler: Handler | None, refusal: Refusal) -> None:
         def unit_function(unit: Unit) -> None:
-            current = unit.session.get(Promise, row.id)
-            if current is None or current.state != "waiting":
-                return
-            current.state, current.done_at, current.last_error = "given-up", self.clock.now(), str(refusal)[:500]
-            if handler and handler.given_up:
-                handler.given_up(unit, current, refusal)
+            if self._end(unit, row, "given-up", str(refusal)[:500]) and handler and handler.given_up:
+                handler.given_up(unit, unit.session.get_one(Promise, row.id), refusal)
 
         await self.store.run(unit_function)

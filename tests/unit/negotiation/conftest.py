@@ -5,7 +5,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from connector.evidence.service import Receipts
 from connector.identity.service import Members, ReadOnce
 from connector.kit.db import ConnectorTable, Store, Unit
 from connector.kit.keys import Keys
-from connector.kit.outbox import Handler, Outbox, heads
+from connector.kit.outbox import Handler, Outbox, due
 from connector.kit.ports import Answer, Unreachable
 from connector.kit.runtime import Runtime
 from connector.kit.settings import Authority, Organisation, Settings
@@ -254,8 +254,11 @@ class Space:
                 for node in self.nodes.values():
                     node.runtime.outbox.nudge()
                 await asyncio.sleep(0.01)
-                rows = [row for node in self.nodes.values() for row in await node.runtime.store.read(heads)]
-                busy = [row for row in rows if row.due_at <= self.clock.at and row.kind in WATCHED]
+                stores, now = [node.runtime.store for node in self.nodes.values()], self.clock.at
+                rows = [
+                    row for store in stores for row in await store.read(partial(due, now=now, under_way=(), full=()))
+                ]
+                busy = [row for row in rows if row.kind in WATCHED]
                 quiet = 0 if busy else quiet + 1
 
     async def retry(self) -> None:
