@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -23,6 +23,8 @@ from compute.sandbox.model import not_above
 from vocab.errors import Refusal
 
 _SHARED: Final = Path("/var/lib/dure")
+#: What a trial is called; no job may be called so.
+TRIAL: Final = "_trial-"
 _TRIAL_SECONDS: Final = 30.0
 #: What is tried, best first. The second is for a root whose kernel has user namespaces switched off.
 _ROOT_TRIALS: Final[tuple[tuple[Level, bool], ...]] = (("full", True), ("full", False), ("user", True), ("thin", True))
@@ -78,35 +80,43 @@ class Begun:
 
 
 def begin(yard: Yard, spec: JobSpec, level: Level, user_namespace: bool) -> Begun:
-    """Forks the job's process. Its journal entry is on disk before it exists."""
+    """Forks the job's process. Its journal entry is on disk before anything of the job exists."""
     root = os.geteuid() == 0
     hold = Hold(level, fresh_uid(yard.uids) if root else os.geteuid(), user_namespace)
     name = f"{yard.name}-{os.urandom(6).hex()}"
     folder = staging.thin_folder(name, yard.state) if level == "thin" else None
-    group = Group.make(f"dure-{name}", spec.limits) if level == "full" else None
+    planned = Group.named(f"dure-{name}") if level == "full" else Group({})
     entry = Entry(
         job=spec.job,
         level=level,
         boot_id=gate.kernel()["boot_id"],
         uid=hold.uid,
         own_uid=root,
-        folders=group.folders if group else {},
+        folders=planned.folders,
         folder=str(folder or ""),
     )
     entry.save(yard.file(spec.job))
+    group = planned.made(spec.limits)
     ours, theirs = socket.socketpair()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         _live(jobinit.Job(spec, hold, group, yard.rooms, folder), theirs.detach(), parent)
     theirs.close()
-    entry = entry.with_process(pid)
+    entry = replace(entry, folders=group.folders if group else {}).with_process(pid)
     entry.save(yard.file(spec.job))
     return Begun(entry, wire.Lines(ours))
 
 
 def find_walls(yard: Yard, image: Path) -> tuple[Walls, bool]:
-    """The highest walls that stand here, and whether they have a user namespace: each is put up until one holds."""
+    """The highest walls that stand here, and whether they have a user namespace: each is put up until one holds.
+
+    What a launcher that died while it tried has left is cleaned away first.
+    """
+    for entry in yard.entries():
+        if entry.job.startswith(TRIAL):
+            ends.clean(entry)
+            yard.file(entry.job).unlink()
     why = [] if os.geteuid() == 0 else ["full: not root"]
     for level, user_namespace in _ROOT_TRIALS if os.geteuid() == 0 else _PLAIN_TRIALS:
         answer = _tried(yard, image, level, user_namespace)
@@ -141,7 +151,7 @@ def checked_image(path: Path, digest: str, known: set[tuple[Path, str]]) -> None
 def _tried(yard: Yard, image: Path, level: Level, user_namespace: bool) -> Json:
     """Puts up walls of this kind around nothing, and takes them down."""
     spec = JobSpec(
-        job=f"trial-{level}-{int(user_namespace)}",
+        job=f"{TRIAL}{level}-{int(user_namespace)}",
         image=str(image),
         image_digest="",
         executors=[["python", "-c", ""]],

@@ -1,7 +1,7 @@
 """Control groups, version 1 and 2: what all processes of a task together may use, frozen and killed as one.
 
 Version 2 wants its controllers switched on above us, which a container may forbid: then there is no group, and
-`Group.make` says so by returning None.
+`Group.made` says so by returning None.
 """
 
 import os
@@ -29,17 +29,22 @@ class Group:
     folders: dict[str, str]
 
     @classmethod
-    def make(cls, name: str, limits: Limits) -> "Group | None":
-        """A new group with its limits set, or None where this process may not make one."""
-        group = cls(_places(name))
-        try:
-            for folder in group.folders.values():
-                Path(folder).mkdir()
-            group._limit(limits)
-        except OSError:
-            group.remove()
+    def named(cls, name: str) -> "Group":
+        """Where a group of this name would be: to be written down before it is made."""
+        return cls(_places(name))
+
+    def made(self, limits: Limits) -> "Group | None":
+        """The group, new and with its limits set, or None where this process may not make one."""
+        if not self.folders:
             return None
-        return group if group.folders else None
+        try:
+            for folder in self.folders.values():
+                Path(folder).mkdir()
+            self._limit(limits)
+        except OSError:
+            self.remove()
+            return None
+        return self
 
     @property
     def version(self) -> str:

@@ -103,7 +103,7 @@ async def main(runs: int) -> None:
             (folder / f"out{number}").mkdir()
             one = await launched(launcher, replace(spec, job=f"j{number}", outputs=str(folder / f"out{number}")), key)
             label = f"dure-perf-{os.getpid()}-{number}"
-            group = Group.make(label, spec.limits) if level == "full" else None
+            group = Group.named(label).made(spec.limits) if level == "full" else None
             others = {"bare": bare(folder, image.path, None)}
             if group:
                 others["bare, in its control group"] = bare(folder, image.path, group)

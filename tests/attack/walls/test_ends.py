@@ -1,5 +1,6 @@
 """However a job ends, its plaintext and its key are gone and an outsider can see it."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterable
@@ -124,6 +125,27 @@ async def test_when_the_node_goes_everything_goes(jobs: Jobs, level: Level, laun
     try:
         swept = await again.sweep(set())
         assert swept[job]["nothing_left"], str(swept)
+    finally:
+        await again.close()
+
+
+async def test_what_a_launcher_left_that_died_while_it_tried_its_walls_is_cleaned_by_the_next(
+    jobs: Jobs, level: Level, launcher: Launcher
+) -> None:
+    yard = forge.make_yard(launcher.socket)
+    await launcher.close()
+    begun = forge.begin(yard, replace(jobs.spec(SLEEP, level), job=f"{forge.TRIAL}{level}"), level, True)
+    os.kill(begun.entry.pid, signal.SIGKILL)
+    await asyncio.to_thread(os.waitpid, begun.entry.pid, 0)
+    begun.lines.end.close()
+    left = [Path(one) for one in begun.entry.folders.values()]
+    assert bool(left) == (level == "full")
+    assert all(one.exists() for one in left)
+    again = Launcher(launcher.socket, launcher.image)
+    await again.open()
+    try:
+        assert not [one for one in left if one.exists()]
+        assert await again.sweep(set()) == {}
     finally:
         await again.close()
 
