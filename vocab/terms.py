@@ -16,12 +16,14 @@ PREFIXES: Final[Mapping[str, str]] = {
     "med": "https://w3id.org/dure/med#",
     "kcd": "https://w3id.org/dure/kcd#",
     "kr": "https://w3id.org/dure/kr#",
+    "obo": "http://purl.obolibrary.org/obo/",
     "dcat": "http://www.w3.org/ns/dcat#",
     "dct": "http://purl.org/dc/terms/",
     "dspace": "https://w3id.org/dspace/2025/1/",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
 
+MED_CONTEXT: Final = "https://w3id.org/dure/med/context.jsonld"
 DSP_CONTEXT: Final = "https://w3id.org/dspace/2025/1/context.jsonld"
 MED_PROFILE: Final = "https://w3id.org/dure/med"
 
@@ -78,6 +80,9 @@ DELAY_AFTER_END: Final = iri("med:delayAfterEnd")
 MEDICAL_DEVICE_AI: Final = iri("ehds:TrainTestAndEvaluateMedicalDevicesAlgorithms")
 NON_COMMERCIAL_RESEARCH: Final = iri("dpv:NonCommercialResearch")
 SCIENTIFIC_RESEARCH: Final = iri("kr:scientificResearch")
+ACCESS_RIGHTS: Final = iri("dct:accessRights")
+#: Who may have data: anybody, in so many words.
+PUBLIC: Final = "http://publications.europa.eu/resource/authority/access-right/PUBLIC"
 STUDY: Final = iri("med:study")
 PERMIT: Final = iri("med:permit")
 

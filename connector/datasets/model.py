@@ -21,6 +21,7 @@ class Dataset(ConnectorTable, table=True):
     legal_basis: list[str] = Field(sa_column=Column(JSON, nullable=False))
     deid_profile: str
     revised: int = 1
+    content: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))  # a public one's file: bytes, sha256
     published_at: int
     published_by: str
 

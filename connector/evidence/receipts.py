@@ -52,10 +52,12 @@ def author(
     payload: Mapping[str, Any],
     counterparty: str | None,
     study: str | None = None,
+    alone: bool = False,
 ) -> Receipt:
     """Makes and signs a receipt in this unit and promises its way to the counterparty and the log.
 
-    `subject` (ids and digests only) is what the log shows; of `payload` it shows a salted commitment.
+    `subject` (ids and digests only) is what the log shows; of `payload` it shows a salted commitment. `alone`: the
+    counterparty is of another space and signs no receipts, so it is one-sided from the start.
     Raises `Refusal("entry-too-long")` for a subject that no log entry can hold.
     """
     salt, now = secrets.token_bytes(16), runtime.now()
@@ -83,13 +85,13 @@ def author(
         envelope=envelope,
         payload=dict(payload),
         salt=salt.hex(),
-        state="authored" if counterparty else "complete",
+        state="one-sided" if alone else "authored" if counterparty else "complete",
         at=now,
     )
     unit.session.add(receipt)
     unit.session.flush()
-    effect = "receipt" if counterparty else "log-entry"
-    deadline = now + DEADLINE if counterparty else None
+    effect = "receipt" if counterparty and not alone else "log-entry"
+    deadline = now + DEADLINE if effect == "receipt" else None
     outbox.promise(
         unit, f"receipt {receipt.id}", effect, {"id": receipt.id}, now=now, study=study, deadline_at=deadline
     )

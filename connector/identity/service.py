@@ -8,6 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import text
 from sqlmodel import col, delete
 
+from connector.identity.foreign import Foreigners
 from connector.identity.model import SpentToken
 from connector.identity.tokens import Caller, issue, verified
 from connector.kit.db import Unit
@@ -27,6 +28,8 @@ class Members:
         #: Ed25519 receipt keys, also of suspended members: what they signed before still stands.
         self.receipts: dict[str, bytes] = {}
         self.urls: dict[str, str] = {}
+        #: Participants of other spaces whom this node knows.
+        self.foreign = Foreigners()
         self.operator: str | None = None
         #: The operator's log: the verifier key of its checkpoints and the tlog-policy under which they are believed.
         self.log_vkey = ""
@@ -54,12 +57,24 @@ async def caller(
 ) -> Caller:
     """FastAPI dependency: the authenticated peer. GET is checked in memory; writes must `spend` it in their unit."""
     runtime: Runtime = request.app.state.runtime
-    if bearer is None or not bearer.credentials or len(bearer.credentials) > 4096:
+    if bearer is None:
+        return _foreign(request, runtime)
+    if not bearer.credentials or len(bearer.credentials) > 4096:
         raise Refusal("token-missing")
     found = verified(bearer.credentials, runtime.get(Members).tokens, runtime.did, runtime.now())
     request.state.by = found.did
     if request.method in ("GET", "HEAD"):
         runtime.get(ReadOnce).check(found, runtime.now())
+    return found
+
+
+def _foreign(request: Request, runtime: Runtime) -> Caller:
+    """A participant of another space, if one that we know shows itself in its own way."""
+    header = request.headers.get("authorization", "")
+    found = runtime.get(Members).foreign.caller(header, runtime.now()) if 0 < len(header) <= 4096 else None
+    if found is None:
+        raise Refusal("token-missing")
+    request.state.by = found.did
     return found
 
 
@@ -84,8 +99,8 @@ def spend(unit: Unit, by: Caller, now: int) -> None:
 async def ask(
     runtime: Runtime, method: str, url: str, did: str, *, json: object = None, content: bytes | None = None
 ) -> Answer:
-    """A request to the node of `did` with a fresh token of ours."""
-    token = issue(runtime.keys, runtime.did, did, runtime.now())
-    return await runtime.peer.request(
-        method, url, json=json, content=content, headers={"authorization": f"Bearer {token}"}
-    )
+    """A request to the node of `did` with a fresh token of ours, or as the participants of its space do it."""
+    shown = runtime.get(Members).foreign.authorization(did)
+    if shown is None:
+        shown = f"Bearer {issue(runtime.keys, runtime.did, did, runtime.now())}"
+    return await runtime.peer.request(method, url, json=json, content=content, headers={"authorization": shown})

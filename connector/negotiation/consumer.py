@@ -1,84 +1,67 @@
-"""The consumer's side: asks for an offer as it stands, verifies the agreement against what it asked, or ends it."""
+"""The consumer's side: asks, answers offers, verifies the agreement against what it asked, or ends it."""
 
 import uuid
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
-from sqlmodel import Session, select
+from sqlmodel import Session, func, select
 
 from connector.evidence import journal
-from connector.identity.service import ask, spend
+from connector.identity.service import spend
 from connector.identity.tokens import Caller
 from connector.kit.db import Unit
-from connector.kit.ports import Unreachable
 from connector.kit.runtime import Runtime
-from connector.negotiation import core
-from connector.negotiation.judgement import Deal, changed, judged, permit_of
+from connector.negotiation import approval, core
+from connector.negotiation.agreed import ends
+from connector.negotiation.approval import When
+from connector.negotiation.asking import Asked, look
+from connector.negotiation.judgement import Deal, Judgement, changed, judged, permit_of
 from connector.negotiation.model import Agreement, Negotiation
-from connector.negotiation.states import TERMINAL, Message, Side
+from connector.negotiation.states import TERMINAL, Message, Side, State
+from connector.rights import peers
 from connector.rights.model import PermitRow
-from connector.rights.service import Rights
-from vocab import terms
 from vocab.errors import Refusal
-from vocab.messages import catalogue, problems
+from vocab.messages import catalogue
 from vocab.messages import negotiation as messages
 from vocab.messages.negotiation import ContractAgreement, ContractOffer, Event
 from vocab.odrl.compare import compare
 from vocab.odrl.model import Policy
 from vocab.odrl.normalise import normalise
-from vocab.odrl.offer import with_target
 from vocab.records.envelope import digest
+
+__all__ = ["Asked", "begin", "look", "start"]
 
 Json = dict[str, Any]
 
-_LEGAL_BASIS = terms.iri("dpv:hasLegalBasis")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a provider's catalogue showed us of a dataset, and the offer that we ask for."""
-
-    provider: str
-    address: str
-    dataset: str
-    facts: Json | None
-    offer: Json
+#: Offers of one peer that nobody asked for and nobody has answered: more are refused.
+MOST_UNASKED: Final = 20
 
 
 async def start(
-    runtime: Runtime, person: str, *, provider: str, dataset: str, study: str, offer: Json | None = None
+    runtime: Runtime,
+    person: str,
+    *,
+    provider: str,
+    dataset: str,
+    study: str | None = None,
+    offer: Json | None = None,
+    public: bool = False,
 ) -> Negotiation:
     """Asks `provider` for `offer`, by default the first one that its catalogue shows us for `dataset` now.
 
     Raises `Refusal`: as `look` does, agreement-exists, negotiation-running.
     """
-    asked = await look(runtime, provider, dataset, study, offer)
+    asked = await look(runtime, provider, dataset, study, offer, public=public)
     return await runtime.store.run(lambda unit: begin(unit, runtime, asked, study, person))
 
 
-async def look(runtime: Runtime, provider: str, dataset: str, study: str, offer: Json | None = None) -> Asked:
-    """What there is to ask for. Raises `Refusal`: not-a-member, peer-unreachable, dataset-unknown, or why withheld."""
-    member = runtime.get(Rights).demand().member(provider)
-    if member is None or not member.active:
-        raise Refusal("not-a-member", rule="provider", seen=provider, study=study)
-    address = member.url.rstrip("/") + catalogue.PATH
-    shown = await _shown(runtime, provider, address, dataset)
-    if offer is None:
-        if shown is None:
-            raise await _why_not(runtime, provider, address, dataset)
-        offer = {name: value for name, value in shown["hasPolicy"][0].items() if name != catalogue.LATER}
-    wanted = with_target(offer, dataset)
-    normalise(wanted)
-    return Asked(provider, address, dataset, _facts(dataset, shown), wanted)
-
-
 def begin(
-    unit: Unit, runtime: Runtime, asked: Asked, study: str, person: str, together: str | None = None
+    unit: Unit, runtime: Runtime, asked: Asked, study: str | None, person: str, together: str | None = None
 ) -> Negotiation:
     """A negotiation, and its first message promised. Raises `Refusal("agreement-exists" | "negotiation-running")`."""
     now, pid = runtime.now(), str(uuid.uuid4())
     _demand_free(unit.session, study, asked.dataset, runtime.did)
-    permit = permit_of(unit.session, None, study, runtime.did, asked.dataset)
+    permit = permit_for_facts(unit.session, runtime, None, study, asked.facts)
     row = Negotiation(
         id=pid,
         side=Side.CONSUMER,
@@ -105,20 +88,75 @@ def begin(
     return row
 
 
+async def receive_first_offer(runtime: Runtime, by: Caller, message: ContractOffer) -> Json:
+    """An offer that nobody asked for: one of our people decides. The same one again gets the same answer.
+
+    Raises `Refusal`: callback-foreign, policy-not-understood, offers-waiting.
+    """
+    address = peers.callback(runtime, by.did, message.callback)
+    dataset = str(message.offer["target"])
+    normalise(message.offer, target=dataset)
+    asked = digest({"offer": message.offer, "study": message.study, "callback": address})
+    pid = str(uuid.uuid4())
+
+    def take(unit: Unit) -> Json:
+        now = runtime.now()
+        spend(unit, by, now)
+        same = select(Negotiation).where(
+            Negotiation.peer == by.did,
+            Negotiation.provider_pid == message.provider_pid,
+            Negotiation.side == Side.CONSUMER,
+        )
+        kept = unit.session.exec(same).first()
+        if kept is not None:
+            if kept.request != asked:
+                raise Refusal("process-exists", pid=message.provider_pid)
+            return core.shown(kept)
+        _demand_room(unit.session, by.did)
+        row = Negotiation(
+            id=pid,
+            side=Side.CONSUMER,
+            peer=by.did,
+            address=address,
+            consumer_pid=pid,
+            provider_pid=message.provider_pid,
+            dataset=dataset,
+            offer=message.offer,
+            request=asked,
+            study=message.study,
+            begun_at=now,
+            changed_at=now,
+        )
+        unit.session.add(row)
+        unit.session.flush()
+        core.received(unit, row, Message.OFFER, message, now)
+        core.waiting(unit, row, now)
+        return core.shown(row)
+
+    return await runtime.store.run(take)
+
+
 async def receive_offer(runtime: Runtime, by: Caller, pid: str, message: ContractOffer) -> None:
-    """The provider offers: accepted where it is what we asked for, else ended clause by clause."""
-    row = await runtime.store.read(lambda session: core.addressed(session, pid, by.did, message))
+    """The provider offers: accepted where it is what we asked for, else ended clause by clause, or a person decides."""
+
+    def read(session: Session) -> tuple[Negotiation, Sequence[When]]:
+        row = core.addressed(session, pid, by.did, message)
+        return row, approval.rules(session, by.did, row.dataset)
+
+    row, rules = await runtime.store.read(read)
     differences = tuple(compare(normalise(row.offer), normalise(message.offer, target=row.dataset)))
 
     def take(unit: Unit) -> None:
         current = _taken(unit, runtime, by, pid, Message.OFFER, message)
         if current is None:
             return
-        if differences:
+        core.table(current, message.offer)
+        if approval.offer_waits(rules, changed=bool(differences)):
+            core.waiting(unit, current, runtime.now())
+        elif differences:
             core.terminate(unit, runtime, current, changed(differences))
         else:
-            accepted = messages.event(current.consumer_pid, message.provider_pid, "ACCEPTED")
-            core.sent(unit, current, Message.ACCEPTED, accepted, runtime.now())
+            core.sent(unit, current, Message.ACCEPTED, messages.event(*core.pids(current), "ACCEPTED"), runtime.now())
 
     await runtime.store.run(take)
 
@@ -126,11 +164,12 @@ async def receive_offer(runtime: Runtime, by: Caller, pid: str, message: Contrac
 async def receive_agreement(runtime: Runtime, by: Caller, pid: str, message: ContractAgreement) -> None:
     """The provider agreed: verified where its rules are those we asked for and our own gate agrees, else ended."""
 
-    def read(session: Session) -> tuple[Negotiation, PermitRow | None]:
+    def read(session: Session) -> tuple[Negotiation, PermitRow | None, Sequence[When]]:
         row = core.addressed(session, pid, by.did, message)
-        return row, permit_of(session, row.permit, row.study, runtime.did, row.dataset)
+        permit = permit_for_facts(session, runtime, row.permit, row.study, row.dataset_facts)
+        return row, permit, approval.rules(session, by.did, row.dataset)
 
-    row, permit = await runtime.store.read(read)
+    row, permit, rules = await runtime.store.read(read)
     given = normalise(message.agreement)
     deal = Deal(by.did, runtime.did, row.dataset_facts, permit, known=normalise(row.offer), given=given)
     judgement = await judged(runtime, deal)
@@ -140,21 +179,20 @@ async def receive_agreement(runtime: Runtime, by: Caller, pid: str, message: Con
         if current is None:
             return
         current.decision = judgement.decision.to_json()
-        refusal = judgement.refusal()
-        if refusal is not None or permit is None:
-            core.terminate(unit, runtime, current, refusal or Refusal("no-permit", rule="permit"))
+        if (refusal := judgement.refusal()) is not None:
+            core.terminate(unit, runtime, current, refusal)
             return
-        agreement = _kept(unit, current, permit, message.agreement, given, runtime.now())
-        core.hold(unit, agreement, judgement, runtime.now())
-        verified = messages.verification(current.consumer_pid, message.provider_pid)
-        core.sent(unit, current, Message.VERIFICATION, verified, runtime.now())
+        _keep(unit, runtime, current, permit, message.agreement, given, judgement)
+        if approval.step_waits(rules):
+            core.waiting(unit, current, runtime.now())
+        else:
+            core.sent(unit, current, Message.VERIFICATION, messages.verification(*core.pids(current)), runtime.now())
 
     await runtime.store.run(take)
 
 
-async def receive_event(runtime: Runtime, by: Caller, pid: str, message: Event) -> None:
+async def receive_final(runtime: Runtime, by: Caller, pid: str, kind: Message, message: Event) -> None:
     """The provider finalises. (ACCEPTED is the consumer's word: from a provider the table refuses it.)"""
-    kind = Message.FINALIZED if message.event == "FINALIZED" else Message.ACCEPTED
 
     def take(unit: Unit) -> None:
         current = _taken(unit, runtime, by, pid, kind, message)
@@ -175,6 +213,15 @@ async def receive_event(runtime: Runtime, by: Caller, pid: str, message: Event) 
     await runtime.store.run(take)
 
 
+def permit_for_facts(
+    session: Session, runtime: Runtime, permit: str | None, study: str | None, facts: Json | None
+) -> PermitRow | None:
+    """The permit that a negotiation leans on; public data need none."""
+    if facts is None or facts.get("non_public") is False:
+        return None
+    return permit_of(session, permit, study, runtime.did, facts["id"])
+
+
 def _taken(
     unit: Unit,
     runtime: Runtime,
@@ -192,7 +239,15 @@ def _taken(
     return current
 
 
-def _kept(unit: Unit, row: Negotiation, permit: PermitRow, document: Json, policy: Policy, now: int) -> Agreement:
+def _keep(
+    unit: Unit,
+    runtime: Runtime,
+    row: Negotiation,
+    permit: PermitRow | None,
+    document: Json,
+    policy: Policy,
+    judgement: Judgement,
+) -> None:
     if unit.session.get(Agreement, policy.id) is not None:
         raise Refusal("agreement-exists", agreement=policy.id)
     agreement = Agreement(
@@ -200,62 +255,27 @@ def _kept(unit: Unit, row: Negotiation, permit: PermitRow, document: Json, polic
         negotiation=row.id,
         side=Side.CONSUMER,
         provider=row.peer,
-        consumer=permit.fields["applicant"],
+        consumer=runtime.did,
         dataset=row.dataset,
         document=document,
         policy=policy.to_json(),
         digest=policy.digest,
         offer=str(row.offer["@id"]),
         offer_digest=normalise(row.offer).digest,
-        study=permit.study,
-        permit=permit.id,
-        until=permit.until,
-        at=now,
+        study=permit.study if permit else None,
+        permit=permit.id if permit else None,
+        until=ends(policy, permit),
+        at=runtime.now(),
     )
     row.agreement = agreement.id
     unit.session.add(agreement)
     unit.session.flush()
-    return agreement
+    core.hold(unit, runtime, agreement, judgement, runtime.now())
 
 
-async def _shown(runtime: Runtime, provider: str, address: str, dataset: str) -> Json | None:
-    """The dataset as the provider's catalogue shows it to us now; None where it does not."""
-    try:
-        answer = await ask(runtime, "GET", f"{address}/catalog/datasets/{dataset}", provider)
-    except Unreachable as error:
-        raise Refusal("peer-unreachable", peer=provider, why=error.why) from None
-    if answer.status == 404:
-        return None
-    if not answer.ok or not isinstance(answer.body, dict) or not answer.body.get("hasPolicy"):
-        raise problems.said(answer.body, answer.status).refusal()
-    return answer.body
-
-
-async def _why_not(runtime: Runtime, provider: str, address: str, dataset: str) -> Refusal:
-    """Why the provider's catalogue does not show us the dataset: its own reason, if it withholds it."""
-    try:
-        answer = await ask(runtime, "POST", f"{address}/catalog/request", provider, json=catalogue.request())
-    except Unreachable as error:
-        return Refusal("peer-unreachable", peer=provider, why=error.why)
-    given = answer.body.get(catalogue.WITHHELD) if answer.ok and isinstance(answer.body, dict) else None
-    rows = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
-    found = next((one for one in rows if one.get("dataset") == dataset), None)
-    if found is None:
-        return Refusal("dataset-unknown", dataset=dataset)
-    reason = found.get("reason")
-    words = str(reason.get("ko", "–")) if isinstance(reason, dict) else "–"
-    needed, seen = (None if found.get(name) is None else str(found[name]) for name in ("needed", "seen"))
-    return problems.Said(str(found.get("code")), words, "catalog", needed, seen).refusal()
-
-
-def _facts(dataset: str, shown: Json | None) -> Json | None:
-    """What our own gate is told of the dataset, from its published description."""
-    given = (shown or {}).get(_LEGAL_BASIS) or []
-    basis = [one["@id"] for one in given if isinstance(one, dict) and isinstance(one.get("@id"), str)]
-    return {"id": dataset, "legal_basis": basis or None}
-
-
-def _demand_free(session: Session, study: str, dataset: str, consumer: str) -> None:
+def _demand_free(session: Session, study: str | None, dataset: str, consumer: str) -> None:
+    if study is None:
+        return
     taken = core.in_force(session, study, dataset, consumer)
     if taken is not None:
         raise Refusal("agreement-exists", agreement=taken.id, study=study)
@@ -265,3 +285,9 @@ def _demand_free(session: Session, study: str, dataset: str, consumer: str) -> N
     running = next((row for row in session.exec(query) if row.state not in TERMINAL), None)
     if running is not None:
         raise Refusal("negotiation-running", negotiation=running.id, study=study)
+
+
+def _demand_room(session: Session, peer: str) -> None:
+    query = select(func.count()).where(Negotiation.peer == peer, Negotiation.state == State.OFFERED, Negotiation.waits)
+    if session.exec(query).one() >= MOST_UNASKED:
+        raise Refusal("offers-waiting", needed=MOST_UNASKED, peer=peer)

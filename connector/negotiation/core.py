@@ -11,6 +11,7 @@ from connector.negotiation import delivery
 from connector.negotiation.judgement import Judgement
 from connector.negotiation.model import Agreement, Negotiation, ProtocolMessage
 from connector.negotiation.states import TERMINAL, Message, Side, State, after
+from connector.rights import peers
 from connector.rights.service import end_grant, grant
 from vocab.errors import Refusal
 from vocab.messages import negotiation as messages
@@ -28,7 +29,7 @@ class Incoming(Protocol):
     @property
     def id(self) -> str | None: ...
     @property
-    def consumer_pid(self) -> str: ...
+    def consumer_pid(self) -> str | None: ...
     @property
     def provider_pid(self) -> str | None: ...
     @property
@@ -68,13 +69,13 @@ def repeated(session: Session, peer: str, message: Incoming) -> bool:
 def received(unit: Unit, row: Negotiation, kind: Message, message: Incoming, now: int) -> None:
     """The peer's message takes effect on the state, and its bytes are kept. Raises `Refusal("transition-refused")`."""
     try:
-        row.state = after(_state(row), Side(row.side).other, kind)
+        row.state = after(state_of(row), Side(row.side).other, kind)
     except Refusal as refusal:
         refusal.values.update(study=row.study, by=row.peer)
         raise
-    row.version, row.changed_at = row.version + 1, now
-    if row.side == Side.CONSUMER and row.provider_pid is None:
-        row.provider_pid = message.provider_pid  # the agreement overtook the answer to our request
+    row.version, row.changed_at, row.waits = row.version + 1, now, False
+    row.provider_pid = row.provider_pid or message.provider_pid  # it overtook the answer to our first message
+    row.consumer_pid = row.consumer_pid or message.consumer_pid
     unit.session.add(
         ProtocolMessage(
             process=row.id,
@@ -91,26 +92,49 @@ def received(unit: Unit, row: Negotiation, kind: Message, message: Incoming, now
 
 def sent(unit: Unit, row: Negotiation, kind: Message, message: Json, now: int) -> None:
     """We send `message`: our own state moves now, delivery is promised."""
-    row.state = after(_state(row), Side(row.side), kind)
-    row.version, row.changed_at = row.version + 1, now
-    delivery.send(unit, row, kind, message, now)
+    before = row.state
+    row.state = after(state_of(row), Side(row.side), kind)
+    row.version, row.changed_at, row.waits = row.version + 1, now, False
+    delivery.send(unit, row, kind, message, before, now)
     unit.session.flush()
 
 
-def terminate(unit: Unit, runtime: Runtime, row: Negotiation, refusal: Refusal) -> None:
-    """We end it and say why. A peer that never answered our request is not told: it knows of nothing."""
+def waiting(unit: Unit, row: Negotiation, now: int) -> None:
+    """Nothing more happens by itself: one of our people is asked."""
+    row.waits = True
+    journal.record(
+        unit, "negotiation-waits", now=now, study=row.study, by=row.peer, outcome="waiting", dataset=row.dataset
+    )
+
+
+def table(row: Negotiation, offer: Json) -> None:
+    """Another offer lies on the table; what lay there before is kept, so that both can be compared."""
+    row.before, row.offer = row.offer, offer
+
+
+def pids(row: Negotiation) -> tuple[str, str]:
+    """Both process ids. Raises `Refusal("peer-silent")` while the peer has not answered our first message."""
+    if row.consumer_pid is None or row.provider_pid is None:
+        raise Refusal("peer-silent", pid=row.id, peer=row.peer)
+    return row.consumer_pid, row.provider_pid
+
+
+def terminate(unit: Unit, runtime: Runtime, row: Negotiation, refusal: Refusal, words: str | None = None) -> None:
+    """We end it and say why. A peer that never answered our first message is not told: it knows of nothing."""
     now = runtime.now()
-    if row.provider_pid is None:
-        row.state = after(_state(row), Side(row.side), Message.TERMINATION)
+    if row.provider_pid is None or row.consumer_pid is None:
+        row.state = after(state_of(row), Side(row.side), Message.TERMINATION)
         row.version, row.changed_at = row.version + 1, now
     else:
-        sent(unit, row, Message.TERMINATION, messages.termination(row.consumer_pid, row.provider_pid, refusal), now)
-    ended(unit, runtime, row, refusal)
+        message = messages.termination(row.consumer_pid, row.provider_pid, refusal, words)
+        sent(unit, row, Message.TERMINATION, message, now)
+    ended(unit, runtime, row, refusal, words)
 
 
-def ended(unit: Unit, runtime: Runtime, row: Negotiation, refusal: Refusal) -> None:
+def ended(unit: Unit, runtime: Runtime, row: Negotiation, refusal: Refusal, words: str | None = None) -> None:
     """What follows from an end, whoever ended it: its agreement is void, its grant over, its siblings end too."""
     now = runtime.now()
+    row.waits, row.reason = False, words
     row.code, row.rule = refusal.code, refusal.rule
     row.needed, row.seen = (None if value is None else str(value)[:1000] for value in (refusal.needed, refusal.seen))
     journal.refused(unit, refusal, now=now, kind="negotiation-ended", study=row.study, by=row.peer)
@@ -127,14 +151,15 @@ def ended(unit: Unit, runtime: Runtime, row: Negotiation, refusal: Refusal) -> N
             terminate(unit, runtime, other, Refusal("sibling-ended", dataset=row.dataset, why=refusal.code))
 
 
-def hold(unit: Unit, agreement: Agreement, judgement: Judgement, now: int) -> None:
+def hold(unit: Unit, runtime: Runtime, agreement: Agreement, judgement: Judgement, now: int) -> None:
     """Notes that the agreement leans on permit, snapshot and both memberships. Raises if one ended meanwhile."""
+    parties = peers.members(runtime, agreement.provider, agreement.consumer)
     grant(
         unit,
         kind="agreement",
         id=agreement.id,
         study=agreement.study,
-        parties=[agreement.provider, agreement.consumer],
+        parties=parties,
         revision=judgement.decision.revision,
         valid_until=agreement.until,
         now=now,
@@ -145,8 +170,10 @@ def hold(unit: Unit, agreement: Agreement, judgement: Judgement, now: int) -> No
     )
 
 
-def in_force(session: Session, study: str, dataset: str, consumer: str) -> Agreement | None:
-    """The agreement that this party's study has on the dataset, if any."""
+def in_force(session: Session, study: str | None, dataset: str, consumer: str) -> Agreement | None:
+    """The agreement that this party's study has on the dataset, if any. Without a study there may be many."""
+    if study is None:
+        return None
     query = select(Agreement).where(
         Agreement.study == study, Agreement.dataset == dataset, Agreement.consumer == consumer
     )
@@ -155,9 +182,10 @@ def in_force(session: Session, study: str, dataset: str, consumer: str) -> Agree
 
 def shown(row: Negotiation, state: str | None = None) -> Json:
     """The negotiation as the protocol shows it."""
-    return writing.state("ContractNegotiation", row.consumer_pid, row.provider_pid or "unknown", state or row.state)
+    pids = (row.consumer_pid or "unknown", row.provider_pid or "unknown")
+    return writing.state("ContractNegotiation", *pids, state or row.state)
 
 
-def _state(row: Negotiation) -> State | None:
+def state_of(row: Negotiation) -> State | None:
     """Its state; None before its first message."""
     return State(row.state) if row.state else None

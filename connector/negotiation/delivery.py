@@ -23,27 +23,30 @@ EFFECT: Final = "negotiation-message"
 #: How often "not yet" is taken for an answer: about ten seconds in all.
 NOT_YET: Final = 6
 
-#: Where each message goes, below the peer's address.
+#: Where each message goes, below the peer's address; the first one goes where no process is named.
 _PATHS: Final[dict[tuple[Side, Message], str]] = {
-    (Side.CONSUMER, Message.REQUEST): "/negotiations/request",
+    (Side.CONSUMER, Message.REQUEST): "/negotiations/{pid}/request",
     (Side.CONSUMER, Message.ACCEPTED): "/negotiations/{pid}/events",
     (Side.CONSUMER, Message.VERIFICATION): "/negotiations/{pid}/agreement/verification",
     (Side.CONSUMER, Message.TERMINATION): "/negotiations/{pid}/termination",
+    (Side.PROVIDER, Message.OFFER): "/negotiations/{pid}/offers",
     (Side.PROVIDER, Message.AGREEMENT): "/negotiations/{pid}/agreement",
     (Side.PROVIDER, Message.FINALIZED): "/negotiations/{pid}/events",
     (Side.PROVIDER, Message.TERMINATION): "/negotiations/{pid}/termination",
 }
 
 
-def send(unit: Unit, negotiation: Negotiation, kind: Message, message: Json, now: int) -> None:
-    """Promises that `message` is delivered, after everything promised for this negotiation before."""
+def send(unit: Unit, negotiation: Negotiation, kind: Message, message: Json, before: str, now: int) -> None:
+    """Promises that `message` is delivered, after everything promised for this negotiation before. `before`: the state
+    that it was sent from."""
     side = Side(negotiation.side)
     theirs = negotiation.provider_pid if side is Side.CONSUMER else negotiation.consumer_pid
-    path = _PATHS[side, kind].format(pid=quote(theirs or "", safe=""))
+    path = _PATHS[side, kind].replace("/{pid}", f"/{quote(theirs, safe='')}" if theirs else "")
     payload = {
         "negotiation": negotiation.id,
         "peer": negotiation.peer,
         "url": negotiation.address + path,
+        "before": before,
         "state": negotiation.state,
         "process": f"{negotiation.address}/negotiations/{quote(theirs, safe='')}" if theirs else None,
         "message": message,
@@ -68,8 +71,9 @@ async def deliver(runtime: Runtime, row: Promise) -> Answer | None:
     answer = await ask(runtime, "POST", payload["url"], payload["peer"], json=payload["message"])
     if answer.ok:
         body = answer.body or {}
-        if not isinstance(body, dict) or (payload["process"] is None and not isinstance(body.get("providerPid"), str)):
-            raise TryLater("the answer is none of the protocol's")  # to a first request it names the provider's process
+        theirs = "providerPid" if "consumerPid" in payload["message"] else "consumerPid"
+        if not isinstance(body, dict) or (payload["process"] is None and not isinstance(body.get(theirs), str)):
+            raise TryLater("the answer is none of the protocol's")  # to a first message it names the peer's process
         return answer
     if answer.status in (404, 409) and payload["process"]:
         if await _had(runtime, payload):
@@ -86,4 +90,4 @@ async def _had(runtime: Runtime, payload: Json) -> bool:
     except Unreachable:
         return False
     theirs = answer.body.get("state") if answer.ok and isinstance(answer.body, dict) else None
-    return PROGRESS.get(str(theirs), -1) >= PROGRESS[payload["state"]]
+    return theirs != payload.get("before") and PROGRESS.get(str(theirs), -1) >= PROGRESS[payload["state"]]

@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 from connector.kit.runtime import Runtime
 from connector.policy.decisions import Decision
 from connector.policy.service import Policies
-from connector.rights import facts
+from connector.rights import facts, peers
 from connector.rights.model import PermitRow
 from connector.rights.service import Rights
 from vocab import terms
@@ -53,10 +53,10 @@ async def judged(runtime: Runtime, deal: Deal) -> Judgement:
     """Asks the gate, in a thread."""
     rights, policies, now = runtime.get(Rights).demand(), runtime.get(Policies), runtime.now()
     differences = (*compare(deal.known, deal.given), *_parties(deal))
-    provider = rights.member(deal.provider)
+    provider = peers.party(runtime, deal.provider)
     given = {
-        "party": facts.party(rights, deal.consumer),
-        "provider": {"active": provider is not None and provider.active},
+        "party": peers.party(runtime, deal.consumer),
+        "provider": {"active": provider is not None and provider["active"]},
         "standing": facts.standing(rights, now),
         "revision": facts.revision(rights, policies.revision),
         "dataset": deal.dataset,

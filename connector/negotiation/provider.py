@@ -1,32 +1,31 @@
-"""The provider's side: a request is agreed at once or refused with its reason; a verified agreement is finalised."""
+"""The provider's side: a request is agreed, refused with its reason, or waits for a person; then it becomes final."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from sqlmodel import Session, select
 
 from connector.datasets.model import Dataset, Offer
 from connector.datasets.service import dataset_facts, described, offered
-from connector.evidence import journal
-from connector.evidence.service import author
 from connector.identity.service import spend
 from connector.identity.tokens import Caller
 from connector.kit.db import Unit
 from connector.kit.runtime import Runtime
-from connector.negotiation import core
+from connector.negotiation import approval, core
+from connector.negotiation.agreed import agree, finalise
+from connector.negotiation.approval import When
+from connector.negotiation.consumer import receive_final
 from connector.negotiation.judgement import Deal, Judgement, judged, permit_of
 from connector.negotiation.model import Agreement, Negotiation
-from connector.negotiation.states import Message, Side, State, after
+from connector.negotiation.states import Message, Side, State
+from connector.rights import peers
 from connector.rights.model import PermitRow
-from connector.rights.service import Rights
-from connector.sources.model import Snapshot
-from connector.sources.service import snapshot_for
 from vocab.errors import Refusal
-from vocab.messages import negotiation as messages
-from vocab.messages.negotiation import ContractRequest, Verification
-from vocab.odrl import offer as offers
+from vocab.messages.negotiation import ContractRequest, Event, Verification
 from vocab.odrl.model import Policy
 from vocab.odrl.normalise import normalise
+from vocab.odrl.offer import with_target
 from vocab.records.envelope import digest
 
 Json = dict[str, Any]
@@ -45,27 +44,29 @@ async def receive_request(runtime: Runtime, by: Caller, message: ContractRequest
 
 
 async def _receive_request(runtime: Runtime, by: Caller, message: ContractRequest) -> Json:
-    address = _callback(runtime, by.did, message.callback)
+    address = peers.callback(runtime, by.did, message.callback)
     asked = digest({"offer": message.offer, "study": message.study, "permit": message.permit, "callback": address})
-    kept = await runtime.store.read(lambda session: _begun(session, by.did, message.consumer_pid))
+    kept = await runtime.store.read(lambda session: begun(session, by.did, message.consumer_pid))
     if kept is not None:
         return await runtime.store.run(lambda unit: _again(unit, runtime, by, kept, asked))
     dataset = str(message.offer["target"])
 
-    def read(session: Session) -> tuple[Offer, Policy, Dataset, PermitRow | None]:
+    def read(session: Session) -> tuple[Offer, Policy, Dataset, PermitRow | None, Sequence[When]]:
         row, policy = offered(session, dataset, str(message.offer["@id"]))
-        permit = permit_of(session, message.permit, message.study, by.did, dataset)
-        return row, policy, described(session, dataset), permit
+        about = described(session, dataset)
+        permit = permit_of(session, message.permit, message.study, by.did, dataset) if about.non_public else None
+        return row, policy, about, permit, approval.rules(session, by.did, dataset)
 
-    offer, policy, about, permit = await runtime.store.read(read)
+    offer, policy, about, permit, rules = await runtime.store.read(read)
     given = normalise(message.offer, target=dataset)
-    deal = Deal(runtime.did, by.did, dataset_facts(about), permit, known=policy, given=given)
-    judgement = await judged(runtime, deal)
-    if refusal := judgement.refusal():
+    judgement = await judged(
+        runtime, Deal(runtime.did, by.did, dataset_facts(about), permit, known=policy, given=given)
+    )
+    waits = approval.offer_waits(rules, changed=bool(judgement.differences))
+    refusal = judgement.refusal()
+    if refusal is not None and not (waits and refusal.code == "offer-changed"):
         raise refusal
-    assert permit is not None  # noqa: S101 - no gate says yes without a permit
-    granted = permit
-    pid = str(uuid.uuid4())
+    pid, now = str(uuid.uuid4()), runtime.now()
     row = Negotiation(
         id=pid,
         provider_pid=pid,
@@ -74,67 +75,144 @@ async def _receive_request(runtime: Runtime, by: Caller, message: ContractReques
         address=address,
         consumer_pid=message.consumer_pid,
         dataset=dataset,
-        dataset_facts=deal.dataset,
-        offer=message.offer,
+        dataset_facts=dataset_facts(about),
+        offer=message.offer if judgement.differences else with_target(offer.document, dataset),
+        before=with_target(offer.document, dataset) if judgement.differences else None,
         request=asked,
-        study=permit.study,
-        permit=permit.id,
+        study=permit.study if permit else message.study,
+        permit=permit.id if permit else None,
         decision=judgement.decision.to_json(),
-        begun_at=runtime.now(),
-        changed_at=runtime.now(),
+        begun_at=now,
+        changed_at=now,
     )
-    return await runtime.store.run(lambda unit: _agree(unit, runtime, by, row, message, offer, granted, judgement))
+
+    def begin(unit: Unit) -> Json:
+        spend(unit, by, now)
+        kept = begun(unit.session, by.did, row.consumer_pid)
+        if kept is not None:  # the same request, twice at once
+            return core.shown(kept)
+        negotiation = Negotiation(**row.model_dump())
+        unit.session.add(negotiation)
+        unit.session.flush()
+        core.received(unit, negotiation, Message.REQUEST, message, now)
+        answer = core.shown(negotiation, State.REQUESTED)
+        if waits:
+            core.waiting(unit, negotiation, now)
+        else:
+            agree(unit, runtime, negotiation, judgement, given, permit)
+        return answer
+
+    return await runtime.store.run(begin)
 
 
 async def receive_counter(runtime: Runtime, by: Caller, pid: str, message: ContractRequest) -> Json:
-    """A counter-request. This provider makes no counter-offers, so there is none to counter: the table refuses it."""
+    """A counter-request: agreed where it asks for what we offered, else ended, unless a person is to decide."""
+
+    def read(session: Session) -> tuple[Negotiation, PermitRow | None, Sequence[When]]:
+        row = core.addressed(session, pid, by.did, message)
+        return row, _permit(session, row), approval.rules(session, by.did, row.dataset)
+
+    row, permit, rules = await runtime.store.read(read)
+    given = normalise(message.offer, target=row.dataset)
+    known = normalise(row.offer, target=row.dataset)
+    judgement = await judged(runtime, Deal(runtime.did, by.did, row.dataset_facts, permit, known=known, given=given))
+
+    def take(unit: Unit) -> Json:
+        current = taken(unit, runtime, by, pid, Message.REQUEST, message)
+        if current is None:
+            return core.shown(core.load(unit.session, pid, by.did))
+        core.table(current, message.offer)
+        answer = core.shown(current)
+        if approval.offer_waits(rules, changed=bool(judgement.differences)):
+            core.waiting(unit, current, runtime.now())
+        else:
+            _go_on(unit, runtime, current, judgement, given, permit)
+        return answer
+
+    return await runtime.store.run(take)
+
+
+async def receive_event(runtime: Runtime, by: Caller, pid: str, message: Event) -> None:
+    """The consumer accepts, or the provider finalises. Who may say which, the table knows."""
+    kind = Message.FINALIZED if message.event == "FINALIZED" else Message.ACCEPTED
     row = await runtime.store.read(lambda session: core.addressed(session, pid, by.did, message))
-    after(State(row.state), Side.CONSUMER, Message.REQUEST)
-    raise Refusal("process-unknown", pid=pid, by=by.did)
+    if row.side == Side.PROVIDER and kind is Message.ACCEPTED:
+        await _receive_accepted(runtime, by, pid, message)
+    else:
+        await receive_final(runtime, by, pid, kind, message)
+
+
+async def _receive_accepted(runtime: Runtime, by: Caller, pid: str, message: Event) -> None:
+    """The consumer accepts what we offered: agreed, if the gate says so now."""
+
+    def read(session: Session) -> tuple[Negotiation, PermitRow | None, Sequence[When]]:
+        row = core.addressed(session, pid, by.did, message)
+        return row, _permit(session, row), approval.rules(session, by.did, row.dataset)
+
+    row, permit, rules = await runtime.store.read(read)
+    known = normalise(row.offer, target=row.dataset)
+    judgement = await judged(runtime, Deal(runtime.did, by.did, row.dataset_facts, permit, known=known, given=known))
+
+    def take(unit: Unit) -> None:
+        current = taken(unit, runtime, by, pid, Message.ACCEPTED, message)
+        if current is None:
+            return
+        if approval.step_waits(rules):
+            core.waiting(unit, current, runtime.now())
+        else:
+            _go_on(unit, runtime, current, judgement, known, permit)
+
+    await runtime.store.run(take)
 
 
 async def receive_verification(runtime: Runtime, by: Caller, pid: str, message: Verification) -> None:
     """The consumer verified: asked again, the gate lets the agreement become final, or it ends with the reason."""
 
-    def read(session: Session) -> tuple[Negotiation, Agreement | None, PermitRow | None]:
+    def read(session: Session) -> tuple[Negotiation, Agreement | None, PermitRow | None, Sequence[When]]:
         row = core.addressed(session, pid, by.did, message)
-        permit = session.get(PermitRow, row.permit) if row.permit else None
-        return row, session.get(Agreement, row.agreement) if row.agreement else None, permit
+        agreement = session.get(Agreement, row.agreement) if row.agreement else None
+        return row, agreement, _permit(session, row), approval.rules(session, by.did, row.dataset)
 
-    row, agreement, permit = await runtime.store.read(read)
-    judgement = None
-    if agreement is not None:
-        policy = Policy.from_json(agreement.policy)
-        deal = Deal(runtime.did, by.did, row.dataset_facts, permit, known=policy, given=policy)
-        judgement = await judged(runtime, deal)
+    row, agreement, permit, rules = await runtime.store.read(read)
+    judgement = await once_more(runtime, row, agreement, permit)
 
     def take(unit: Unit) -> None:
-        spend(unit, by, runtime.now())
-        current = core.addressed(unit.session, pid, by.did, message)
-        if core.repeated(unit.session, by.did, message):
+        current = taken(unit, runtime, by, pid, Message.VERIFICATION, message)
+        if current is None:
             return
-        core.received(unit, current, Message.VERIFICATION, message, runtime.now())
-        refusal = judgement.refusal() if judgement else Refusal("no-agreement", rule="agreement")
-        refusal = refusal or _snapshot_changed(unit.session, current)
-        if refusal is not None:
-            core.terminate(unit, runtime, current, refusal)
+        if approval.step_waits(rules):
+            core.waiting(unit, current, runtime.now())
         else:
-            _finalise(unit, runtime, current)
+            finalise(unit, runtime, current, judgement)
 
     await runtime.store.run(take)
 
 
-def _callback(runtime: Runtime, peer: str, callback: str | None) -> str:
-    """Where the peer takes answers: an address of its own, as the standing list knows it."""
-    member = runtime.get(Rights).demand().member(peer)
-    home = member.url.rstrip("/") if member else "–"
-    given = (callback or "").rstrip("/")
-    if given != home and not given.startswith(f"{home}/"):
-        raise Refusal("callback-foreign", needed=home, seen=given or "–")
-    return given
+async def once_more(
+    runtime: Runtime, row: Negotiation, agreement: Agreement | None, permit: PermitRow | None
+) -> Judgement | None:
+    """The gate's answer on what was agreed, with the facts of now; None where nothing was."""
+    if agreement is None:
+        return None
+    policy = Policy.from_json(agreement.policy)
+    deal = Deal(runtime.did, row.peer, row.dataset_facts, permit, known=policy, given=policy)
+    return await judged(runtime, deal)
 
 
-def _begun(session: Session, peer: str, consumer_pid: str) -> Negotiation | None:
+def taken(
+    unit: Unit, runtime: Runtime, by: Caller, pid: str, kind: Message, message: core.Incoming
+) -> Negotiation | None:
+    """The negotiation on which the message has taken effect; None when it had already."""
+    spend(unit, by, runtime.now())
+    current = core.addressed(unit.session, pid, by.did, message)
+    if core.repeated(unit.session, by.did, message):
+        return None
+    core.received(unit, current, kind, message, runtime.now())
+    return current
+
+
+def begun(session: Session, peer: str, consumer_pid: str | None) -> Negotiation | None:
+    """The negotiation that this peer's request began."""
     query = select(Negotiation).where(
         Negotiation.peer == peer, Negotiation.consumer_pid == consumer_pid, Negotiation.side == Side.PROVIDER
     )
@@ -148,136 +226,16 @@ def _again(unit: Unit, runtime: Runtime, by: Caller, kept: Negotiation, asked: s
     return core.shown(core.load(unit.session, kept.id, by.did))
 
 
-def _agree(
-    unit: Unit,
-    runtime: Runtime,
-    by: Caller,
-    row: Negotiation,
-    message: ContractRequest,
-    offer: Offer,
-    permit: PermitRow,
-    judgement: Judgement,
-) -> Json:
-    """Creates negotiation and agreement together, and promises the agreement message."""
-    now = runtime.now()
-    spend(unit, by, now)
-    kept = _begun(unit.session, by.did, row.consumer_pid)
-    if kept is not None:  # the same request, twice at once
-        return core.shown(kept)
-    taken = core.in_force(unit.session, permit.study, row.dataset, by.did)
-    if taken is not None:
-        raise Refusal("agreement-exists", agreement=taken.id)
-    snapshot = _usable_snapshot(unit.session, permit.study, row.dataset)
-    negotiation = Negotiation(**row.model_dump())
-    document = offers.agreement(
-        offer.document, str(uuid.uuid4()), target=row.dataset, assigner=runtime.did, assignee=by.did, at=now
-    )
-    policy = normalise(document)
-    agreement = Agreement(
-        id=policy.id,
-        negotiation=negotiation.id,
-        side=Side.PROVIDER,
-        provider=runtime.did,
-        consumer=by.did,
-        dataset=row.dataset,
-        document=document,
-        policy=policy.to_json(),
-        digest=policy.digest,
-        offer=offer.id,
-        offer_digest=offer.digest,
-        study=permit.study,
-        permit=permit.id,
-        snapshot=snapshot.digest,
-        until=permit.until,
-        at=now,
-    )
-    negotiation.agreement = agreement.id
-    unit.session.add(negotiation)
-    unit.session.add(agreement)
-    unit.session.flush()
-    core.received(unit, negotiation, Message.REQUEST, message, now)
-    core.hold(unit, agreement, judgement, now)
-    journal.record(
-        unit, "negotiation-agreed", now=now, study=permit.study, by=by.did, dataset=row.dataset, agreement=agreement.id
-    )
-    answer = core.shown(negotiation, State.REQUESTED)
-    core.sent(
-        unit,
-        negotiation,
-        Message.AGREEMENT,
-        messages.agreement(negotiation.consumer_pid, negotiation.id, document),
-        now,
-    )
-    return answer
+def _permit(session: Session, row: Negotiation) -> PermitRow | None:
+    return session.get(PermitRow, row.permit) if row.permit else None
 
 
-def _usable_snapshot(session: Session, study: str, dataset: str) -> Snapshot:
-    """The snapshot to agree on. Raises `Refusal("snapshot-not-accepted" | "provider-stopped")`."""
-    found = snapshot_for(session, study, dataset)
-    if found is None or not found.accepted:
-        raise Refusal(
-            "snapshot-not-accepted", rule="snapshot.accepted", needed=True, seen=bool(found and found.accepted)
-        )
-    if found.stopped:
-        raise Refusal("provider-stopped", rule="snapshot.stopped", needed=False, seen=True)
-    return found
-
-
-def _snapshot_changed(session: Session, row: Negotiation) -> Refusal | None:
-    """Why the snapshot that was agreed on is no longer the one to use."""
-    agreement = session.get(Agreement, row.agreement)
-    try:
-        found = _usable_snapshot(session, row.study or "", row.dataset)
-    except Refusal as refusal:
-        return refusal
-    if agreement is None or found.digest != agreement.snapshot:
-        needed = agreement.snapshot if agreement else None
-        return Refusal("snapshot-not-accepted", rule="snapshot.digest", needed=needed, seen=found.digest)
-    return None
-
-
-def _finalise(unit: Unit, runtime: Runtime, row: Negotiation) -> None:
-    """Final: the receipt is authored in the same unit, and starts its way to the other side and the log."""
-    now = runtime.now()
-    agreement = unit.session.get(Agreement, row.agreement)
-    snapshot = _usable_snapshot(unit.session, row.study or "", row.dataset)
-    assert agreement is not None  # noqa: S101 - a verified negotiation has one
-    assert row.provider_pid is not None  # noqa: S101 - ours
-    core.sent(unit, row, Message.FINALIZED, messages.event(row.consumer_pid, row.provider_pid, "FINALIZED"), now)
-    agreement.state = "FINALIZED"
-    author(
-        unit,
-        runtime,
-        "agreement",
-        about=agreement.id,
-        subject=subject(agreement, snapshot.patients),
-        payload={"agreement": agreement.document, "k": snapshot.k, "deid_profile": snapshot.deid_profile},
-        counterparty=agreement.consumer,
-        study=agreement.study,
-    )
-    journal.record(
-        unit,
-        "agreement-final",
-        now=now,
-        study=agreement.study,
-        by=agreement.consumer,
-        dataset=agreement.dataset,
-        agreement=agreement.id,
-    )
-
-
-def subject(agreement: Agreement, patients: int) -> Json:
-    """What the log shows of an agreement: ids, digests and the number that money is computed from."""
-    return {
-        "agreement": agreement.id,
-        "provider": agreement.provider,
-        "consumer": agreement.consumer,
-        "dataset": agreement.dataset,
-        "study": agreement.study,
-        "permit": agreement.permit,
-        "policy": agreement.digest,
-        "offer": agreement.offer_digest,
-        "snapshot": agreement.snapshot,
-        "patients": patients,
-        "until": agreement.until,
-    }
+def _go_on(
+    unit: Unit, runtime: Runtime, row: Negotiation, judgement: Judgement, given: Policy, permit: PermitRow | None
+) -> None:
+    """Agreed, or ended with the reason."""
+    row.decision = judgement.decision.to_json()
+    if (refusal := judgement.refusal()) is not None:
+        core.terminate(unit, runtime, row, refusal)
+    else:
+        agree(unit, runtime, row, judgement, given, permit)

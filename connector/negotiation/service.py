@@ -13,15 +13,19 @@ from connector.kit.db import Unit
 from connector.kit.outbox import Handler, Performed, Promise
 from connector.kit.runtime import Runtime
 from connector.negotiation import core, delivery
-from connector.negotiation.consumer import begin, look
+from connector.negotiation.agreed import public_subject, subject
+from connector.negotiation.asking import look
+from connector.negotiation.consumer import begin
 from connector.negotiation.core import IN_FORCE
+from connector.negotiation.hands import stop
 from connector.negotiation.model import Agreement, Negotiation
-from connector.negotiation.provider import subject
 from connector.negotiation.states import TERMINAL, Message, Side
 from connector.rights.service import Rights
 from vocab.errors import Refusal
 from vocab.messages import problems
 from vocab.messages.negotiation import Termination
+from vocab.odrl.compare import compare
+from vocab.odrl.normalise import normalise
 
 __all__ = [
     "IN_FORCE",
@@ -78,6 +82,14 @@ def agreement_facts(session: Session, agreement_id: str) -> Json | None:
     }
 
 
+def differences(row: Negotiation) -> list[Json]:
+    """What the last turn changed, clause by clause; empty where the same lies on the table as before."""
+    if row.before is None:
+        return []
+    was, now = (normalise(one, target=row.dataset) for one in (row.before, row.offer))
+    return [one.to_json() for one in compare(was, now)]
+
+
 async def receive_termination(runtime: Runtime, by: Caller, pid: str, message: Termination) -> None:
     """The peer ends it, with its reason."""
     said = problems.said(message.body)
@@ -88,39 +100,28 @@ async def receive_termination(runtime: Runtime, by: Caller, pid: str, message: T
         if core.repeated(unit.session, by.did, message):
             return
         core.received(unit, row, Message.TERMINATION, message, runtime.now())
-        core.ended(unit, runtime, row, said.refusal())
+        core.ended(unit, runtime, row, said.refusal(), said.reason)
 
     await runtime.store.run(take)
 
 
-async def stop(runtime: Runtime, pid: str, person: str) -> Negotiation:
-    """One of our people ends a negotiation. Raises `Refusal("not-found" | "transition-refused")`."""
-
-    def end(unit: Unit) -> Negotiation:
-        row = unit.session.get(Negotiation, pid)
-        if row is None:
-            raise Refusal("not-found", what=pid)
-        core.terminate(unit, runtime, row, Refusal("ended-by-person", person=person))
-        return row
-
-    return await runtime.store.run(end)
-
-
 async def _deliver(runtime: Runtime, row: Promise) -> Performed:
-    """Performs `negotiation-message`. A first request that was ended before it left is not sent."""
+    """Performs `negotiation-message`. A first message that was ended before it left is not sent."""
     pid = row.payload["negotiation"]
     kept = await runtime.store.read(lambda session: session.get(Negotiation, pid))
     if kept is None or (row.payload["process"] is None and kept.state in TERMINAL):
         return None
     answer = await delivery.deliver(runtime, row)
-    theirs = answer.body.get("providerPid") if answer and isinstance(answer.body, dict) else None
-    if kept.side != Side.CONSUMER or kept.provider_pid is not None or not isinstance(theirs, str):
+    name = "provider_pid" if kept.side == Side.CONSUMER else "consumer_pid"
+    member = "providerPid" if kept.side == Side.CONSUMER else "consumerPid"
+    theirs = answer.body.get(member) if answer and isinstance(answer.body, dict) else None
+    if getattr(kept, name) is not None or not isinstance(theirs, str):
         return None
 
     def learned(unit: Unit) -> None:
         current = unit.session.get(Negotiation, pid)
-        if current is not None and current.provider_pid is None:
-            current.provider_pid = theirs
+        if current is not None and getattr(current, name) is None:
+            setattr(current, name, theirs)
 
     return learned
 
@@ -155,25 +156,41 @@ def _check(unit: Unit, body: Json, _payload: Json) -> None:
     """The provider's receipt says what we agreed. From it we learn the snapshot: its digest stands in no policy."""
     said = body.get("subject")
     given: Json = said if isinstance(said, dict) else {}
+    row = _ours(unit, body)
+    snapshot, patients = given.get("snapshot"), given.get("patients")
+    if not isinstance(snapshot, str) or not isinstance(patients, int) or isinstance(patients, bool):
+        raise Refusal("receipt-disputed", what="snapshot", seen=str(snapshot)[:100])
+    _same({**subject(row, patients), "snapshot": snapshot}, given)
+    row.snapshot = snapshot
+
+
+def _check_public(unit: Unit, body: Json, _payload: Json) -> None:
+    """The provider's receipt of an agreement on public data says what we agreed."""
+    said = body.get("subject")
+    _same(public_subject(_ours(unit, body)), said if isinstance(said, dict) else {})
+
+
+def _ours(unit: Unit, body: Json) -> Agreement:
+    """The agreement that a provider's receipt is about."""
     row = unit.session.get(Agreement, str(body.get("about")))
     if row is None or row.side != Side.CONSUMER or row.state not in IN_FORCE or row.provider != body.get("author"):
         raise Refusal(
             "receipt-disputed", what="agreement", needed="an agreement of ours in force", seen=body.get("about")
         )
-    snapshot, patients = given.get("snapshot"), given.get("patients")
-    if not isinstance(snapshot, str) or not isinstance(patients, int) or isinstance(patients, bool):
-        raise Refusal("receipt-disputed", what="snapshot", seen=str(snapshot)[:100])
-    ours = {**subject(row, patients), "snapshot": snapshot}
+    return row
+
+
+def _same(ours: Json, given: Json) -> None:
     for name in sorted(ours.keys() | given.keys()):
         if ours.get(name) != given.get(name):
             raise Refusal("receipt-disputed", what=name, needed=ours.get(name), seen=given.get(name))
-    row.snapshot = snapshot
 
 
 def install(runtime: Runtime) -> None:
     """Registers what this room performs and checks."""
     given_up: Callable[[Unit, Promise, Refusal], None] = partial(_given_up, runtime)
-    runtime.outbox.handlers[delivery.EFFECT] = Handler(partial(_deliver, runtime), given_up)
+    runtime.outbox.handlers[delivery.EFFECT] = Handler(partial(_deliver, runtime), given_up, most=16)
     runtime.outbox.handlers["stop:agreement"] = Handler(partial(_stop, runtime))
     runtime.get(Rights).resting.add("agreement")
-    runtime.get(Receipts).checks["agreement"] = _check
+    checks = runtime.get(Receipts).checks
+    checks["agreement"], checks["public-agreement"] = _check, _check_public

@@ -47,7 +47,7 @@ def grant(
     *,
     kind: str,
     id: str,  # noqa: A002 - the word that the stop handlers use
-    study: str,
+    study: str | None,
     parties: Collection[str],
     revision: str,
     valid_until: int,

@@ -49,7 +49,7 @@ class Grant(ConnectorTable, table=True):
     kind: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
     agreement: str = Field(default="", primary_key=True)
-    study: str = Field(index=True)
+    study: str | None = Field(default=None, index=True)
     permit: str | None = None
     snapshot: str | None = None
     revision: str

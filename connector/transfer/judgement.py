@@ -66,7 +66,7 @@ def given(session: Session, agreement_id: str, consumer: str | None = None) -> G
     return Given(
         row,
         session.get(PermitRow, row.permit),
-        snapshot_for(session, row.study, row.dataset),
+        snapshot_for(session, row.study, row.dataset) if row.study else None,
         dataset_facts(session.get(Dataset, row.dataset)),
         negotiation.agreement_facts(session, row.id),
     )

@@ -9,7 +9,7 @@ from connector.kit.db import ConnectorTable
 
 
 class Transfer(ConnectorTable, table=True):
-    """One transfer as this side sees it. `id` is our own process id."""
+    """One transfer as this side sees it. `id` is our own process id. Only sealed data have a study, permit and zone."""
 
     __tablename__ = "transfer"
     __table_args__ = (Index("transfer_peer", "peer", "consumer_pid"), Index("transfer_study", "study"))
@@ -21,12 +21,17 @@ class Transfer(ConnectorTable, table=True):
     consumer_pid: str
     provider_pid: str | None = None
     state: str = ""  # empty until its first message took effect
+    waits: bool = False  # for one of our people: nothing starts by itself
     agreement: str = Field(index=True)
     dataset: str | None = None
-    study: str
+    study: str | None = None
     permit: str | None = None
     format: str
-    zone: str
+    zone: str | None = None
+    source: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))  # where the consumer fetches public data
+    target: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))  # where the provider pushes them
+    token: str | None = Field(default=None, index=True)  # digest of the token under which they are fetched now
+    fetched: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))  # what arrived here: bytes, sha256
     request: str  # digest of what was asked: the same request again is the same transfer
     decision: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
     slot: str | None = None  # the zone's, once all parts lie there
@@ -34,6 +39,7 @@ class Transfer(ConnectorTable, table=True):
     rule: str | None = None
     needed: str | None = None
     seen: str | None = None
+    reason: str | None = None  # why it stands still or ended, in the words of whoever did it
     by: str | None = None  # who asked for it (consumer)
     begun_at: int
     changed_at: int

@@ -26,12 +26,15 @@ class ContractRequest:
 
 @dataclass(frozen=True, slots=True)
 class ContractOffer:
-    """P offers something else than C asked for."""
+    """P offers something else than C asked for, or (with `callback`) what nobody asked for yet."""
 
     id: str | None
-    consumer_pid: str
+    consumer_pid: str | None
     provider_pid: str
+    callback: str | None
     offer: Json
+    study: str | None
+    permit: str | None
     raw: bytes
 
 
@@ -94,9 +97,18 @@ def read_request(raw: bytes) -> ContractRequest:
 
 
 def read_offer(raw: bytes) -> ContractOffer:
-    """A ContractOfferMessage on a negotiation that C began."""
+    """A ContractOfferMessage."""
     found = reading.message(raw, "ContractOfferMessage")
-    return ContractOffer(found.get("@id"), found["consumerPid"], found["providerPid"], found["offer"], raw)
+    return ContractOffer(
+        id=found.get("@id"),
+        consumer_pid=found.get("consumerPid"),
+        provider_pid=found["providerPid"],
+        callback=found.get("callbackAddress"),
+        offer=found["offer"],
+        study=found.get(terms.STUDY),
+        permit=found.get(terms.PERMIT),
+        raw=raw,
+    )
 
 
 def read_agreement(raw: bytes) -> ContractAgreement:
@@ -123,7 +135,7 @@ def read_termination(raw: bytes) -> Termination:
     return Termination(found.get("@id"), found["consumerPid"], found["providerPid"], found, raw)
 
 
-def request(consumer_pid: str, callback: str, offer: Json, *, study: str, permit: str | None) -> Json:
+def request(consumer_pid: str, callback: str, offer: Json, *, study: str | None, permit: str | None) -> Json:
     """The first request. `offer` carries its target; study and permit travel beside the rules, not in them."""
     members = {
         "consumerPid": consumer_pid,
@@ -133,6 +145,22 @@ def request(consumer_pid: str, callback: str, offer: Json, *, study: str, permit
         terms.PERMIT: permit,
     }
     return writing.message("ContractRequestMessage", **members)
+
+
+def counter_request(consumer_pid: str, provider_pid: str, offer: Json) -> Json:
+    """C asks for something else than P offered."""
+    return writing.message("ContractRequestMessage", consumerPid=consumer_pid, providerPid=provider_pid, offer=offer)
+
+
+def first_offer(provider_pid: str, callback: str, offer: Json, *, study: str | None) -> Json:
+    """P offers what nobody asked for yet."""
+    members = {"providerPid": provider_pid, "callbackAddress": callback, "offer": offer, terms.STUDY: study}
+    return writing.message("ContractOfferMessage", **members)
+
+
+def counter_offer(consumer_pid: str, provider_pid: str, offer: Json) -> Json:
+    """P offers something else than C asked for."""
+    return writing.message("ContractOfferMessage", consumerPid=consumer_pid, providerPid=provider_pid, offer=offer)
 
 
 def agreement(consumer_pid: str, provider_pid: str, policy: Json) -> Json:
@@ -154,11 +182,11 @@ def event(consumer_pid: str, provider_pid: str, name: Literal["ACCEPTED", "FINAL
     )
 
 
-def termination(consumer_pid: str, provider_pid: str, refusal: Refusal) -> Json:
-    """The end, with its reason."""
+def termination(consumer_pid: str, provider_pid: str, refusal: Refusal, words: str | None = None) -> Json:
+    """The end, with its reason; `words`: what one of our people says to theirs, before anything else."""
     return writing.message(
         "ContractNegotiationTerminationMessage",
         consumerPid=consumer_pid,
         providerPid=provider_pid,
-        **writing.explained(refusal),
+        **writing.explained(refusal, words),
     )

@@ -63,7 +63,7 @@ def said(body: Any, status: int | None = None) -> Said:
 
 
 def _text(value: Any) -> str | None:
-    """Text, or the text in a language-tagged value."""
+    """Text, or the text in a language-tagged value, or in the object that some connectors write instead."""
     if isinstance(value, dict):
-        value = value.get("@value")
+        value = value.get("@value", value.get("message"))
     return str(value)[:_MOST] if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None

@@ -125,9 +125,11 @@ def start(consumer_pid: str, provider_pid: str) -> Json:
     return writing.message("TransferStartMessage", consumerPid=consumer_pid, providerPid=provider_pid)
 
 
-def step(kind: Step, consumer_pid: str, provider_pid: str, refusal: Refusal | None = None) -> Json:
-    """Completion; or suspension and termination with their reason."""
-    why = writing.explained(refusal) if refusal else {}
+def step(
+    kind: Step, consumer_pid: str, provider_pid: str, refusal: Refusal | None = None, words: str | None = None
+) -> Json:
+    """Completion; or suspension and termination with their reason, and with a person's words."""
+    why = writing.explained(refusal, words) if refusal else {}
     return writing.message(kind, consumerPid=consumer_pid, providerPid=provider_pid, **why)
 
 

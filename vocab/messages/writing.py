@@ -34,10 +34,11 @@ def problem(kind: str, refusal: Refusal, *, consumer_pid: str | None = None, pro
     return {"@context": [terms.DSP_CONTEXT], "@type": kind, **pids, **explained(refusal)}
 
 
-def explained(refusal: Refusal) -> Json:
-    """The members `code` and `reason` of an error or termination, with ours."""
+def explained(refusal: Refusal, words: str | None = None) -> Json:
+    """The members `code` and `reason` of an error or termination, with ours. `words`: a person's own, said first."""
     sentences = [render(refusal, language) for language in ("ko", "en")]
     shown = {
         terms.iri(f"med:{name}"): str(value)[:1000] for name in _SHOWN if (value := getattr(refusal, name)) is not None
     }
-    return {"code": refusal.code, "reason": [f"{one.what} {one.do}" for one in sentences], **shown}
+    said = [*([words] if words else []), *(f"{one.what} {one.do}" for one in sentences)]
+    return {"code": refusal.code, "reason": said, **shown}

@@ -8,7 +8,7 @@ import pytest
 from connector.evidence.model import Entry, Receipt
 from connector.evidence.service import Receipts, checked
 from connector.identity.service import ask
-from connector.negotiation import consumer, provider
+from connector.negotiation import agreed, consumer
 from connector.negotiation.model import Agreement, Negotiation, ProtocolMessage
 from connector.negotiation.service import agreement_facts
 from tests.unit.negotiation.conftest import DAY, NOW, PERMIT, STUDY, Space, did, permit, snapshot, url
@@ -152,8 +152,8 @@ async def test_an_agreement_whose_rules_differ_is_ended_by_the_company(
     def slipped(_offer: Any, agreement_id: str, **more: Any) -> dict[str, Any]:
         return honest(changed(("permission", 0, "constraint", 10, "rightOperand"), "2"), agreement_id, **more)
 
-    honest = provider.offers.agreement
-    monkeypatch.setattr(provider.offers, "agreement", slipped)
+    honest = agreed.offers.agreement
+    monkeypatch.setattr(agreed.offers, "agreement", slipped)
     pid = await begin(space)
     await space.settle()
     row = await outcome(space, pid)
@@ -298,18 +298,6 @@ async def test_what_belongs_together_ends_together(space: Space) -> None:
     assert [(row.state, row.code) for row in await space["h01"].rows(Negotiation)] == [("TERMINATED", "sibling-ended")]
     assert [row.state for row in await space["h01"].rows(Agreement)] == ["VOID"]
     assert await space["a02"].rows(Agreement) == []
-
-
-async def test_an_unasked_offer_is_refused(space: Space) -> None:
-    message = messages.verification("c", "p")
-    answer = await ask(
-        space["h01"].runtime, "POST", f"{url('a02')}/dsp/2025-1/negotiations/offers", did("a02"), json=message
-    )
-    assert (answer.status, answer.body["@type"], answer.body["code"]) == (
-        400,
-        "ContractNegotiationError",
-        "transition-refused",
-    )
 
 
 @pytest.mark.parametrize("path", ["agreement", "events", "termination", "agreement/verification"])
