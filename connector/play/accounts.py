@@ -1,7 +1,10 @@
 """Steps 19 and 20: fees and rewards to the won, and the audit that believes nobody."""
 
 import asyncio
+import hashlib
+import io
 import shutil
+import zipfile
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -94,7 +97,7 @@ async def step_20(play: Play) -> None:
             "/api/audit/packs", {"dataset": cast.DATASETS["h01"], "on": today}
         )
         await asyncio.to_thread((play.folder / "evidence-pack.zip").write_bytes, pack)
-        shown["bytes"] = len(pack)
+        shown.update(bytes=len(pack), **await asyncio.to_thread(_unpacked, pack))
 
 
 async def old_checkpoint(play: Play) -> None:
@@ -110,6 +113,17 @@ async def _entry(play: Play) -> None:
     content = await steward.download(f"/api/receipts/{row['id']}/entry")
     await asyncio.to_thread((play.folder / "entry").write_bytes, content)
     await asyncio.to_thread((play.folder / "entry.index").write_text, str(row["log_index"]))
+
+
+def _unpacked(pack: bytes) -> Json:
+    """Every file of the pack is what its manifest says, and each leaf of the log comes with its proof."""
+    with zipfile.ZipFile(io.BytesIO(pack)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    manifest = files.pop("manifest-sha256.txt").decode().splitlines()
+    expect(manifest == [f"{hashlib.sha256(files[name]).hexdigest()}  {name}" for name in sorted(files)], manifest)
+    leaves = {name.rpartition(".")[0] for name in files if name.startswith("leaves/")}
+    expect(leaves and all(f"{leaf}.tlog-proof" in files for leaf in leaves), sorted(files))
+    return {"files": len(files), "leaves_with_proof": len(leaves)}
 
 
 def _flipped(play: Play, log: Path) -> None:

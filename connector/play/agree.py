@@ -6,6 +6,7 @@ from typing import Any
 from connector.play import cast
 from connector.play.crooked import agreement_changed
 from connector.play.hands import Hand, Said, expect
+from connector.play.proofs import receipt
 from connector.play.stage import Play
 
 Json = dict[str, Any]
@@ -31,7 +32,11 @@ async def step_9(play: Play) -> None:
         shown["agreements"] = len(rows)
     with report.done(9, "receipts") as shown:
         rows = await play.until("both receipts are signed by both and logged", lambda: _proven(play))
-        shown["proven"] = len(rows)
+        for node in cast.DATASETS:
+            subject = await receipt(play, node, "agreement")
+            expect(subject["permit"] == play.kept["permit"]["id"], subject)
+            expect(subject["snapshot"] == play.kept[f"snapshot-{node}"]["digest"], subject)
+        shown.update(proven=len(rows), naming="permit and snapshot")
 
 
 async def _outcome(play: Play, who: Hand, node: str, offer: Json | None) -> None:
@@ -75,6 +80,14 @@ async def step_10(play: Play) -> None:
         for row in begun:
             await play.until("the transfer is complete", lambda row=row: _complete(pi, row["id"]))  # type: ignore[misc]
         shown["transfers"] = len(begun)
+    with report.done(10, "digest") as shown:
+        slots = await play.hand("p01", "operator").get("/api/slots", study=play.study)
+        lies = {slot["dataset"]: slot["parts"] for slot in slots}
+        for node, dataset in cast.DATASETS.items():
+            subject = await play.until("the staging receipt", lambda node=node: receipt(play, node, "staging"))  # type: ignore[misc]
+            said = {one["name"]: one["sha256"] for one in subject["parts"]}
+            expect(said == {one["part"]: one["sha256"] for one in lies[dataset]}, lies[dataset])
+            shown[node] = f"{len(said)} parts"
 
 
 async def _transferred(play: Play, pi: Hand, wanted: Json) -> None:

@@ -1,10 +1,15 @@
 """Steps 11 to 13: A02 trains inside the zone's walls, the zone verifies, only results leave."""
 
+import asyncio
 from typing import Any, Final
 
+from connector.play import cast
 from connector.play.apply import code
 from connector.play.hands import Hand, expect
+from connector.play.proofs import keys, patients_in_both
 from connector.play.stage import Play
+from connector.sources.people import SHARED
+from vocab.records.envelope import opened
 
 Json = dict[str, Any]
 
@@ -51,6 +56,12 @@ async def step_11(play: Play) -> None:
         expect(trained["state"] == "COMPLETE", ended_how(trained))
         play.kept["train"] = trained["id"]
         shown.update(task=trained["id"], **_meter(trained))
+    with report.done(11, "keys") as shown:
+        for node in cast.DATASETS:
+            house = await play.hand(node, "steward").get(f"/api/studies/{play.study}/house")
+            mine = [one for one in house["keys"] if one["task"] == trained["id"]]
+            expect(len(mine) == 1 and mine[0]["parts"] == ["train"] and house["rows_to_company"] == 0, house)
+            shown[node] = "train, once"
 
 
 async def run(play: Play, study: str, wanted: Json) -> Json:
@@ -88,6 +99,8 @@ async def step_12(play: Play) -> None:
         expect(parts["in_both"] == 0 and parts["shared_by_hospitals"] == 0, parts)
         play.kept["verification"] = found
         estimable = sum(group["estimable"] for group in model["groups"])
+        shared = await asyncio.to_thread(patients_in_both, play.space.folder)
+        expect(shared == SHARED, shared)
         shown.update(
             auc=f"{auc[0]} ({auc[1]}-{auc[2]})",
             shuffled=control["auc"],
@@ -96,8 +109,30 @@ async def step_12(play: Play) -> None:
             groups=f"{estimable} of {len(model['groups'])} estimable",
             weakest=model["weakest"],
             residual_bytes=model["capacity_bytes"],
-            shared_pseudonyms=parts["shared_by_hospitals"],
+            shared_pseudonyms=f"{parts['shared_by_hospitals']} of {shared} people in both hospitals",
         )
+    with report.done(12, "card") as shown:
+        card = opened(found["card"], "model-card", await keys(play), play.did("p01"))
+        figures, groups = card["figures"], {group["kind"] for group in model["groups"]}
+        expect(len(figures["deciles"]) and {"ppv", "npv", "threshold"} <= figures["at"].keys(), figures)
+        expect({"site", "sex", "age"} <= groups, groups)
+        expect(card["synthetic"] and card["clinical_use"] is False and card["intended_use"], card)
+        expect(card["weakest"] is None or _apart(card, auc), card["weakest"])
+        few = [f"{group['kind']}:{group['name']}" for group in model["groups"] if not group["estimable"]]
+        expect(card["not_estimable"] == few, card["not_estimable"])
+        shown.update(
+            signed_by="p01",
+            o_e_by_decile=" ".join(str(one["o_e"]) for one in figures["deciles"]),
+            **{name: figures["at"][name] for name in ("threshold", "ppv", "npv")},
+            not_estimable=", ".join(few) or "–",
+            warnings=", ".join(card["warnings"]),
+        )
+
+
+def _apart(card: Json, auc: list[float]) -> bool:
+    """The interval of the weakest subgroup excludes the AUC of the whole."""
+    weakest = next(one for one in card["groups"] if f"{one['kind']}:{one['name']}" == card["weakest"])
+    return bool(weakest["auc"][2] < auc[0])
 
 
 async def verified(play: Play, study: str, trained: str, control: str | None = None) -> Json:

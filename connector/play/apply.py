@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from connector.play import cast
 from connector.play.hands import Hand, expect
+from connector.play.proofs import recounted
 from connector.play.stage import Play
 from vocab.records.code import code_digest
 from vocab.words import word
@@ -66,6 +67,11 @@ async def step_6(play: Play) -> None:
         play.study = study["id"]
         play.remember()
         shown.update(study=play.study, datasets=len(plan["datasets"]), columns=len(cast.S1_COLUMNS))
+    with report.done(6, "deadline") as shown:
+        row = await play.hand("op", "secretary").get(f"/api/applications/{play.study}")
+        left = row["deadline_at"] - row["submitted_at"]
+        expect(row["state"] == "pre-screen" and left > 0, row["state"])
+        shown.update(state=row["state"], days=round(left / cast.DAY_MS, 1))
 
 
 async def _apply(pi: Hand, plan: Json) -> Json:
@@ -96,10 +102,17 @@ async def step_7(play: Play) -> None:
         decided = await chair.post(f"{path}/decide")
         expect(decided["outcome"] == "approved", decided)
         body = decided["decision"]["body"]
-        shown.update(arithmetic=body["arithmetic"], permit=decided["permit"]["id"])
+        numbers = body["arithmetic"]
+        shown.update(yes=f"{numbers['yes']} of {numbers['cast']}, needed {numbers['needed']}")
+        shown.update(quorum=f"{numbers['present']} of {numbers['seated']}, needed {numbers['quorum']}")
+        shown.update(external=numbers["external"], recused=numbers["recused"], permit=decided["permit"]["id"])
+    with report.done(7, "recount") as shown:
+        permit = await play.until("the permit reaches A02", lambda: permit_of(play, play.study))
+        numbers = await recounted(play, permit["decision"])
+        expect(all(one["columns"] == list(cast.S1_COLUMNS) for one in permit["permit"]["datasets"]), permit["permit"])
+        shown.update(numbers, signatures=1 + numbers["cast"], columns=len(cast.S1_COLUMNS))
     with report.refused(7, "veto") as shown:
         expect([one["dataset"] for one in body["vetoed"]] == [cast.VETOED], body["vetoed"])
-        permit = await play.until("the permit reaches A02", lambda: permit_of(play, play.study))
         expect({one["id"] for one in permit["permit"]["datasets"]} == set(cast.DATASETS.values()), permit)
         play.kept["permit"] = permit
         shown.update(code="veto", dataset=cast.VETOED, why=body["vetoed"][0]["why"])

@@ -79,6 +79,9 @@ async def _certificates(play: Play, shown: Json) -> None:
         body = checked["payload"]
         shown[f"result_{node}"] = body["result"]
         shown[f"objects_{node}"] = len(body["objects"])
+        house = await steward.get(f"/api/studies/{play.study}/house")
+        expect(house["keys_destroyed"] == 1, house["keys_destroyed"])
+        shown[f"keys_destroyed_{node}"] = house["keys_destroyed"]
     tasks = await play.hand("h01", "steward").get("/api/receipts", study=play.study, type="task-certificate")
     scan = body["scan"]
     shown.update(

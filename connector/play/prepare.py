@@ -1,5 +1,7 @@
 """Steps 1 to 3: hospitals prepare and publish, companies search."""
 
+import asyncio
+from importlib import import_module
 from typing import Any
 
 from connector.play import cast
@@ -24,14 +26,25 @@ async def step_1(play: Play) -> None:
             expect(trial["within_limit"], trial["suppressed_percent"])
             refused = [one for one in trial["lattice"] if one["verdict"] == "refused"]
             expect(refused, "no rung refused")
+            expect(trial["quasi_identifiers"] == ["age", "sex", "residence", "index_year"], trial["quasi_identifiers"])
+            age = next(one for one in trial["coded"] if one["column"] == "age")
             shown.update(
                 patients=trial["patients"],
+                quasi_identifiers=" x ".join(trial["quasi_identifiers"]),
                 k=trial["k"],
                 suppressed=f"{trial['suppressed_percent']} %",
                 unique=f"{trial['unique_percent']} %",
-                rungs_refused=len(refused),
+                coded=f"{len(trial['coded'])} columns, age < {age['bottom'] + 5} and {age['top']}+",
+                all_event_classes=trial["all_event_classes"],
             )
             play.kept[f"trial-{node}"] = trial
+        with report.done(1, f"rungs-{node}") as shown:
+            for name, finer in (("sido", {"residence": "sido"}), ("exact_age", {"age": "exact"})):
+                rungs = {"age": "5-year", "residence": "catchment", "index_year": "1-year", **finer}
+                one = next(one for one in trial["lattice"] if rungs.items() <= one.items())
+                expect(one["verdict"] == "refused", one)
+                shown[name] = f"{one['suppressed_percent']} %"
+            shown["refused"] = f"{len(refused)} of {len(trial['lattice'])}"
         if node == "h01":
             with report.done(1, "same-digest") as shown:
                 again = (await steward.post("/api/trials", {"dataset": dataset}))["result"]
@@ -77,16 +90,32 @@ async def step_2(play: Play) -> None:
         with report.done(2, f"publish-{node}") as shown:
             await person.post("/api/datasets", cast.description(play.space, node, _rounded(play, node)))
             published = await person.post(f"/api/datasets/{dataset}/offers", cast.offer(play.space, node))
-            shown.update(dataset=dataset, offer=published["id"], violations=0)
+            shown.update(dataset=dataset, offer=published["id"])
     with report.done(2, "publish-lab"):
         said, rules = cast.laboratory(play.space, 40)
         await play.hand("h03", "steward").post("/api/datasets", said)
         await play.hand("h03", "steward").post(f"/api/datasets/{cast.VETOED}/offers", rules)
+    with report.done(2, "conform") as shown:
+        places = [*cast.DATASETS.items(), ("h03", cast.VETOED)]
+        rows = [await play.hand(node, "steward").get(f"/api/datasets/{one}") for node, one in places]
+        published = [row["description"] for row in rows]
+        check = import_module("vocab.shapes.check")  # 1 s and 60 MB, which the hospitals of this process have paid
+        found = await asyncio.to_thread(check.violations, published)
+        expect(not found, found)
+        counts = [count for one in published for count in _counts(one)]
+        expect(counts and not [count for count in counts if count % 10], counts)
+        shown.update(merged=len(published), violations=len(found), counts=", ".join(map(str, counts)))
     path = f"/api/datasets/{cast.DATASETS['h01']}/offers"
     with report.refused(2, "without-gate"):
         await steward.post(path, _with(play, "http://www.w3.org/ns/odrl/2/fileFormat", "eq", "text/csv"))
     with report.refused(2, "unsatisfiable"):
         await steward.post(path, _with(play, terms.SPATIAL, "eq", "JP"))
+
+
+def _counts(node: Json) -> list[int]:
+    """Every number of people or records that a description publishes."""
+    names = [name for name in node if name.rpartition("#")[2].startswith("numberOf")]
+    return [int(value["@value"]) for name in names for value in node[name]]
 
 
 def _rounded(play: Play, node: str) -> int:
@@ -109,6 +138,7 @@ async def step_3(play: Play) -> None:
         rows = found["rows"]
         may = {row["dataset"] for row in rows if row["outcome"] == "may-apply"}
         expect(may >= set(cast.DATASETS.values()), found)
+        expect({row["outcome"] for row in rows} <= {"may-apply", "withheld"}, rows)  # never: allowed
         shown["may_apply"] = ", ".join(sorted(may))
     with play.report.refused(3, "non-commercial") as shown:
         closed = next(row for row in rows if row["dataset"] == cast.VETOED)
@@ -118,3 +148,17 @@ async def step_3(play: Play) -> None:
         withheld = next(row for row in rows if row["dataset"] == cast.DATASETS["h01"])
         expect(withheld["outcome"] == "withheld", withheld)
         shown.update(code=withheld["code"], needed=withheld.get("needed"), seen=withheld.get("seen"))
+    with play.report.done(3, "hospital-sees") as shown:
+        entry = await play.until("H01 sees whom it turned away", lambda: _turned_away(play))
+        shown.update(by="a03", code=entry["code"], link=entry["link"])
+
+
+async def _turned_away(play: Play) -> Json | None:
+    """H01's own note of what A03 was not offered."""
+    steward, after = play.hand("h01", "steward"), 0
+    while rows := await steward.get("/api/journal", after=after, limit=500):
+        for row in rows:
+            if row["by"] == play.did("a03") and row.get("code") == "disease-outside-offer":
+                return dict(row)
+        after = rows[-1]["id"]
+    return None

@@ -46,7 +46,8 @@ async def main(folder: Path, *, port: int | None, leave: bool, as_json: bool, la
             if stop.by is None:
                 raise
             report.say(word("play.stopped", lang, signal=stop.by.name))
-            report.finish(peak.mb)
+            if as_json:
+                report.finish(peak.mb)
             return 128 + stop.by
     return 0 if good else 1
 
