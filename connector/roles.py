@@ -4,6 +4,7 @@ from typing import Final
 
 from connector.analysis.api import room as analysis
 from connector.datasets.api import room as datasets
+from connector.datasets.api import versioned
 from connector.evidence.api import room as evidence
 from connector.identity.api import room as identity
 from connector.kit.db import ConnectorTable
@@ -24,8 +25,14 @@ core: Final = Role(
     (identity, rights, evidence, *EVERYBODY, statements),
 )
 provider: Final = Role(
-    "provider", ConnectorTable.metadata, "connector.migrations", (sources, datasets, negotiation, transfer, *HOSPITAL)
+    "provider",
+    ConnectorTable.metadata,
+    "connector.migrations",
+    (versioned, sources, datasets, negotiation, transfer, *HOSPITAL),
 )
 consumer: Final = Role(
-    "consumer", ConnectorTable.metadata, "connector.migrations", (negotiation, studies, transfer, analysis, *COMPANY)
+    "consumer",
+    ConnectorTable.metadata,
+    "connector.migrations",
+    (versioned, negotiation, studies, transfer, analysis, *COMPANY),
 )

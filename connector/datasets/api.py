@@ -23,6 +23,7 @@ from vocab.messages import catalogue
 
 Json = dict[str, Any]
 
+version = APIRouter(tags=["catalogue"])
 peers = APIRouter(tags=["catalogue"], route_class=speaking("CatalogError"))
 management = APIRouter(prefix="/api", tags=["datasets"])
 
@@ -32,7 +33,7 @@ Anyone = Annotated[Person, Depends(signed_in)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
-@peers.get("/.well-known/dspace-version")
+@version.get("/.well-known/dspace-version")
 def versions(request: Request) -> Json:
     """Which versions of the protocol are spoken here, and where. Anybody may ask."""
     return catalogue.versions(runtime_of(request).did)
@@ -138,4 +139,10 @@ def install(runtime: Runtime) -> None:
     runtime.add(Catalogues())
 
 
+def _nothing(_runtime: Runtime) -> None:
+    """A document needs nothing."""
+
+
 room = Room(install, (peers, management))
+#: For whoever speaks the protocol, on either side.
+versioned = Room(_nothing, (version,))

@@ -9,7 +9,7 @@ from sqlalchemy import MetaData
 from connector.kit.runtime import Runtime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Room:
     """A room's doors: `install` registers its effect handlers, receipt checks and parts; routers are its HTTP faces."""
 
