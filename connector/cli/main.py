@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from connector.cli import policy as policies
 from connector.cli.ends import language, status
 from vocab.words import text
 
@@ -24,7 +25,7 @@ app = App(
 log_app = App(name="log", help="The evidence log.")
 settle_app = App(name="settle", help="Fees and rewards.")
 certificate_app = App(name="certificate", help="Deletion certificates.")
-for sub in (log_app, settle_app, certificate_app):
+for sub in (log_app, settle_app, certificate_app, policies.app):
     app.command(sub)
 
 Json = Annotated[bool, Parameter(name="--json", help="Machine-readable: one JSON object (a step).", negative="")]
@@ -43,7 +44,13 @@ def up(
     ] = None,
     lang: Lang = None,
 ) -> int:
-    """A whole data space on this machine: six nodes play one study, from plan to payment, and prove it."""
+    """A whole data space on this machine: six nodes play one study, from plan to payment, and prove it.
+
+    With `--json` each row is one object: `step`, `key`, `what`, `expect` (done or refused), `outcome` (done, refused or
+    failed), `code`, `ms`, and mostly `seen`. The last line sums up: `passed`, `steps_whole`, `steps_part`, `of`,
+    `seconds`, `ready_s` (from the command until all nodes answer), `peak_mb` (all processes, shared memory once), and
+    `missed` when a row is. What keeps the command from starting is one object too: `code`, `what`, `do`, `exit`.
+    """
     import uvloop
 
     from connector.play.up import main as play

@@ -24,6 +24,7 @@ from connector.kit.db import Store
 from connector.kit.migrate import upgrade
 from connector.play.space import Space, opened
 from vocab.errors import catalogue
+from vocab.words import word
 
 SCRIPT = Path(sys.executable).parent / "dure"
 HANGUL = re.compile("[가-힣]")
@@ -326,7 +327,8 @@ def test_a_disk_that_fills_up_under_the_play_ends_it_with_the_remedy(tmp_path: P
     )
     try:
         assert process.stdout
-        while "Six nodes ready" not in (line := process.stdout.readline()):
+        ready = word("play.ready", "en", seconds=0).partition("0")[0].strip()
+        while ready not in (line := process.stdout.readline()):
             assert line, process.stderr and process.stderr.read()
         filler = Path(f"/proc/{process.pid}/root{folder}/filler")
         with pytest.raises(OSError, match="No space left"):
