@@ -58,7 +58,7 @@ class Life:
             return found
 
         store.run, store.read = living_run, living_read  # type: ignore[method-assign]
-        store._committed.insert(0, self._committed)
+        store._listeners.insert(0, (self._committed, None))
 
     def end(self) -> None:
         """It ends now."""

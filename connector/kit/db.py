@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -47,11 +47,17 @@ class ConnectorTable(SQLModel):
     metadata = MetaData()
 
 
+#: What is called after a commit, and the one mark that it waits for; None: any commit.
+_Listener = tuple[Callable[[], None], str | None]
+
+
 @dataclass(slots=True)
 class Unit:
     """A transaction. It knows no business words."""
 
     session: Session
+    #: What it leaves for others to take up, by name: whoever waits for that is called after the commit.
+    marks: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -70,7 +76,7 @@ class Store:
         # a reader sees one moment and is never told to try again, as it would be under SERIALIZABLE
         reading: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reading = self.engine if self.sqlite else self.engine.execution_options(**reading)
-        self._committed: list[Callable[[], None]] = []
+        self._listeners: list[_Listener] = []
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="store")
         self._writer: threading.Thread | None = None
@@ -79,9 +85,9 @@ class Store:
             self._writer = threading.Thread(target=self._write, name="store-writer", daemon=True)
             self._writer.start()
 
-    def on_commit(self, call: Callable[[], None]) -> None:
-        """`call` runs (in the writer's thread) after each commit: it wakes whoever waits for new rows."""
-        self._committed.append(call)
+    def on_commit(self, call: Callable[[], None], mark: str | None = None) -> None:
+        """`call` runs (in the writer's thread) after each commit, or each with `mark`: it wakes whoever waits."""
+        self._listeners.append((call, mark))
 
     async def run(self, function: Callable[[Unit], T]) -> T:
         """Runs `function` as one unit and returns when it is durable. What it raises leaves no trace in the store."""
@@ -151,18 +157,22 @@ class Store:
 
     def _commit(self, group: list[_Job]) -> None:
         results: list[tuple[Any, BaseException | None]] = []
+        marks: set[str] = set()
         try:
-            with self.engine.connect() as connection:
-                results = [_in_savepoint(connection, job.function) for job in group]
-                connection.commit()
+            with self.engine.connect() as connection, connection.begin():
+                results = [_in_savepoint(connection, job.function, marks) for job in group]
         except BaseException as error:  # noqa: BLE001 - the writer must live, and each waiting caller must be told
             failure = _as_refusal(error)
             results = [(None, failure)] * len(group)
         else:
-            for call in self._committed:
-                call()
+            self._tell(marks)
         for job, (result, problem) in zip(group, results, strict=True):
             job.done(result, problem)
+
+    def _tell(self, marks: set[str]) -> None:
+        for call, mark in self._listeners:
+            if mark is None or mark in marks:
+                call()
 
     # -- PostgreSQL
 
@@ -170,15 +180,15 @@ class Store:
         for attempt in range(RETRIES):
             try:
                 with Session(self.engine, expire_on_commit=False) as session:
-                    result = function(Unit(session))
+                    unit = Unit(session)
+                    result = function(unit)
                     session.commit()
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) in ("40001", "40P01") and attempt + 1 < RETRIES:
                     time.sleep(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311 - so that two do not meet again
                     continue
                 raise _as_refusal(error) from error
-            for call in self._committed:
-                call()
+            self._tell(unit.marks)
             return result
         raise Refusal("store-busy")
 
@@ -192,16 +202,21 @@ def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | N
         future.set_exception(error)
 
 
-def _in_savepoint(connection: Connection, function: Callable[[Unit], Any]) -> tuple[Any, BaseException | None]:
+def _in_savepoint(
+    connection: Connection, function: Callable[[Unit], Any], marks: set[str]
+) -> tuple[Any, BaseException | None]:
+    """What one unit of a group gave or raised; only the group's own commit makes it durable."""
     with Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
         try:
-            result = function(Unit(session))
+            unit = Unit(session)
+            result = function(unit)
             session.commit()
         except Exception as error:
             session.rollback()
             if isinstance(error, OperationalError):  # disk full, file gone: the whole group is in doubt
                 raise
             return None, error
+        marks |= unit.marks
         return result, None
 
 

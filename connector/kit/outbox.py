@@ -29,6 +29,8 @@ FIRST, GROWTH, LONGEST = 0.5, 1.5, 60.0
 #: A promise without a deadline of its own is given up after this (ms): a week.
 DEADLINE: Final = 7 * 24 * 3600 * 1000
 SWEEP: Final = 30.0
+#: A unit that promised something carries it.
+MARK: Final = "promise"
 #: How many rows a look at the store takes up.
 AT_ONCE: Final = 64
 #: What waits for the same place follows the one that asks for all after this (ms).
@@ -99,6 +101,7 @@ def promise(
     deadline_at: int | None = None,
 ) -> None:
     """Promises an effect in this unit. Promises of one `process` are performed in the order they were made."""
+    unit.marks.add(MARK)
     unit.session.add(
         Promise(
             process=process,
@@ -115,6 +118,13 @@ def promise(
 def waiting(session: Session) -> list[Promise]:
     """What this node still waits for, oldest first: shown on its page."""
     return list(session.exec(select(Promise).where(Promise.state == "waiting").order_by(Promise.id)))  # type: ignore[arg-type]
+
+
+def hasten(unit: Unit, process: str, now: int) -> None:
+    """What this process waits for is due now."""
+    waits = update(Promise).where(col(Promise.process) == process, col(Promise.state) == "waiting")
+    unit.session.connection().execute(waits.where(col(Promise.due_at) > now).values(due_at=now))
+    unit.marks.add(MARK)
 
 
 def due(session: Session, now: int, under_way: Collection[int], full: Collection[str]) -> list[Promise]:
@@ -155,7 +165,7 @@ class Outbox:
             with contextlib.suppress(RuntimeError):  # its loop has ended: another worker will find the rows
                 loop.call_soon_threadsafe(self._wake.set)
 
-        self.store.on_commit(committed)
+        self.store.on_commit(committed, MARK)
         self._wake.set()
         self._loop = asyncio.create_task(self._work(), name="outbox")
 

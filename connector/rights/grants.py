@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, select
 
 from connector.evidence import journal
 from connector.kit import outbox
@@ -27,6 +27,8 @@ from vocab.profile import Gate
 
 #: Ends of a right that may be undone: what only rests on it stays, what acts on it stops.
 UNDONE: Final = frozenset({"permit-suspended", "not-a-member"})
+#: Kinds of grants that hold the permit lease.
+LEASED: Final = ("task",)
 #: A thing that leans on rights: its kind and its id.
 Thing = tuple[str, str]
 
@@ -84,7 +86,8 @@ def grant(
     for did in sorted(set(parties)):
         if unit.session.get(GrantParty, (kind, id, did)) is None:
             unit.session.add(GrantParty(kind=kind, id=id, did=did))
-    _sweep_now(unit, now)
+    if kind in LEASED:  # a lease begins: the operator is asked at once, not when the slow sweep would have come round
+        outbox.hasten(unit, "standing-sweep", now)
     unit.session.flush()
     return row
 
@@ -225,12 +228,3 @@ def _still_standing(unit: Unit, permit: str | None, parties: Collection[str]) ->
     for did in parties:
         if did not in active:
             raise Refusal("changed-meanwhile", what="member", needed="active", seen=did)
-
-
-def _sweep_now(unit: Unit, now: int) -> None:
-    """A lease begins: the operator is asked at once, not when the slow sweep would have come round."""
-    unit.session.exec(
-        update(Promise)
-        .where(col(Promise.process) == "standing-sweep", col(Promise.state) == "waiting", col(Promise.due_at) > now)
-        .values(due_at=now)
-    )

@@ -22,8 +22,6 @@ from connector.rights.relay import relayed
 from vocab.errors import Refusal
 
 PROCESS: Final = "standing-sweep"
-#: Kinds of grants that hold the permit lease.
-LEASED: Final = ("task",)
 #: Between sweeps when nothing leased runs here (ms).
 SLOW: Final = 300_000
 
@@ -80,7 +78,7 @@ async def permit_lapses(runtime: Runtime, row: Promise) -> Performed:
 
 def _interval(session: Session, runtime: Runtime) -> int:
     standing = runtime.get(Rights).standing
-    if standing is not None and grants.running(session, *LEASED):
+    if standing is not None and grants.running(session, *grants.LEASED):
         return standing.lease_seconds * 1000 // 3
     return SLOW
 

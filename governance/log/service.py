@@ -112,8 +112,8 @@ def want_publishing(unit: Unit, runtime: Runtime) -> None:
     ).first()
     if waiting is None:
         outbox.promise(unit, "log", "publish", {}, now=now)
-    elif waiting.due_at > now:
-        waiting.due_at = now
+    else:
+        outbox.hasten(unit, "log", now)
 
 
 def seated(session: Session) -> list[MemberRow]:
