@@ -163,11 +163,10 @@ def build(settings: Settings, *, clock: Clock | None = None, peer: Peer | None =
     runtime.add(ReadOnce(clock.now()))
     runtime.add(Receipts())
     runtime.add(Policies())
-    for role in chosen:
-        for room in role.rooms:
-            room.install(runtime)
-            for router in room.routers:
-                app.include_router(router)
+    for room in dict.fromkeys(room for role in chosen for room in role.rooms):  # two roles may share a room
+        room.install(runtime)
+        for router in room.routers:
+            app.add_doors(router)
     return Node(runtime, app)
 
 

@@ -4,10 +4,12 @@ A body whose declared length is over the limit is refused outside of all handler
 `middleware/body_limit.py`). Here that answer gets our words.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector.web.refusals import answer
@@ -34,6 +36,9 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     "5XX": {"model": Refused, "description": "Not possible now"},
 }
 
+#: Routers, by who they are (they have no hash; each stays alive in what was made of it), as apps of one limit use them.
+_MADE: Final[dict[tuple[int, int | None], APIRouter]] = {}
+
 
 class Application(FastAPI):
     """FastAPI whose every refusal has a code. Give it `max_body_size`, and routes that take more their own."""
@@ -41,9 +46,23 @@ class Application(FastAPI):
     def __init__(self, **settings: Any) -> None:
         super().__init__(responses=_ANSWERS, dependencies=[Depends(well_formed)], **settings)
 
+    def add_doors(self, router: APIRouter) -> None:
+        """Includes `router`, whose routes are complete: what the framework makes of them is made once a process."""
+        self.router.routes.extend(_doors(router, self.max_body_size))
+
     def build_middleware_stack(self) -> ASGIApp:
         """The framework's stack, and around it the one thing that has to be outermost."""
         return _Worded(super().build_middleware_stack())
+
+
+def _doors(router: APIRouter, most_bytes: int | None) -> Sequence[BaseRoute]:
+    """Reading the signatures of a node's routes takes longer than all else in its start."""
+    made = _MADE.get((id(router), most_bytes))
+    if made is None:
+        made = APIRouter(responses=_ANSWERS, dependencies=[Depends(well_formed)], max_body_size=most_bytes)
+        made.include_router(router)
+        _MADE[id(router), most_bytes] = made
+    return made.routes
 
 
 class _Worded:

@@ -1,15 +1,15 @@
 """Every "no" at the edge: JSON for programs, a page for people, both with code, where, why and what to do.
 
-`install` is the one call that turns a FastAPI app into a node's site.
+`install` is the one call that turns an app into a node's site.
 """
 
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
@@ -20,6 +20,9 @@ from connector.web.site import Site
 from vocab.errors import Language, Refusal
 from vocab.words import known, word
 
+if TYPE_CHECKING:
+    from connector.web.application import Application
+
 _LOG: Final = logging.getLogger("dure.web")
 #: What the framework refuses by number, in our words. A number that is not here is shown as it is.
 _NUMBERS: Final = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large", 415: "media-type-refused"}
@@ -27,12 +30,12 @@ _NUMBERS: Final = {404: "not-found", 405: "method-not-allowed", 413: "body-too-l
 _PROBLEMS: Final = 10
 
 
-def install(app: FastAPI, site: Site) -> None:
+def install(app: "Application", site: Site) -> None:
     """Gives `app` its pages' shared parts: the site, sign-in, static files and the rendering of refusals."""
     app.state.site = site
     app.state.environments = environments(site)
-    app.include_router(assets.router)
-    app.include_router(entrance.router)
+    app.add_doors(assets.router)
+    app.add_doors(entrance.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _numbered)

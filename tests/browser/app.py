@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI, Form, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from connector.web.access import signed_in
+from connector.web.application import Application
 from connector.web.layout import render
 from connector.web.people import People, Person
 from connector.web.refusals import install
@@ -44,7 +45,7 @@ def make() -> FastAPI:
         Sessions(people, time.monotonic),
         MENU,
     )
-    app = FastAPI(openapi_url=None)
+    app = Application(openapi_url=None)
     app.state.stopped = 0
     app.state.drawn = 0
     app.state.changed = threading.Event()

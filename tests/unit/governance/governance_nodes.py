@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from fastapi import FastAPI
 from sqlmodel import Session
+from starlette.types import ASGIApp
 
 from connector.evidence.service import Receipts
 from connector.identity import api as identity_api
@@ -21,9 +21,11 @@ from connector.kit.outbox import Handler, Outbox, waiting
 from connector.kit.ports import Answer, Unreachable
 from connector.kit.runtime import Runtime
 from connector.kit.settings import Settings
+from connector.node import MOST_BYTES
 from connector.policy.service import Policies
 from connector.rights import api as rights_api
 from connector.rights.service import Rights
+from connector.web.application import Application
 from connector.web.people import People, Person
 from connector.web.refusals import install as install_web
 from connector.web.session import Sessions
@@ -61,7 +63,7 @@ class TestClock:
 class Wire:
     """Brings requests to the node of their address. A node in `down` does not answer."""
 
-    apps: dict[str, FastAPI] = field(default_factory=dict)
+    apps: dict[str, ASGIApp] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
     sent: list[tuple[str, str, int]] = field(default_factory=list)
 
@@ -96,7 +98,7 @@ class Wire:
 @dataclass
 class Node:
     runtime: Runtime
-    app: FastAPI
+    app: Application
     tokens: dict[str, str]
     wire: Wire
 
@@ -156,7 +158,7 @@ class Space:
             rooms += [members_api.room, boards_api.room]
         for part in (Members(), ReadOnce(self.clock.at), Receipts(), policies()):
             runtime.add(part)
-        app = FastAPI()
+        app = Application(max_body_size=MOST_BYTES)
         app.state.runtime = runtime
         accounts = People((person, tokens[name]) for name, person in people.items())
         site = Site(
@@ -169,11 +171,11 @@ class Space:
         )
         install_web(app, site)
         runtime.add(site)
-        app.include_router(identity_api.peers)
+        app.add_doors(identity_api.peers)
         for room in rooms:
             room.install(runtime)
             for router in room.routers:
-                app.include_router(router)
+                app.add_doors(router)
         outbox.handlers.setdefault("log-entry", Handler(_nothing))
         outbox.handlers.setdefault("receipt", Handler(_nothing))
         self.wire.apps[urlsplit(settings.url).netloc] = app

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from sqlmodel import SQLModel, select
+from starlette.types import ASGIApp
 
 from connector.datasets import api as datasets_api
 from connector.datasets.describe import Description
@@ -27,12 +27,14 @@ from connector.kit.ports import Answer, Unreachable
 from connector.kit.runtime import Runtime
 from connector.kit.settings import Authority, Organisation, Settings
 from connector.negotiation import api as negotiation_api
+from connector.node import MOST_BYTES
 from connector.policy.service import Policies
 from connector.rights import service as rights_service
 from connector.rights.acceptance import accept_standing
 from connector.rights.model import PermitRow
 from connector.sources.model import Snapshot
 from connector.studies import api as studies_api
+from connector.web.application import Application
 from connector.web.people import People, Person
 from connector.web.refusals import install as install_web
 from connector.web.session import Sessions
@@ -87,7 +89,7 @@ class MovedClock:
 class Wire:
     """Brings requests to the node of their address. Those in `down` do not answer."""
 
-    apps: dict[str, FastAPI] = field(default_factory=dict)
+    apps: dict[str, ASGIApp] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
     #: Paths whose next answer is lost after it took effect.
     lose: list[str] = field(default_factory=list)
@@ -122,7 +124,7 @@ class Wire:
 @dataclass
 class Node:
     runtime: Runtime
-    app: FastAPI
+    app: Application
     tokens: dict[str, str]
 
     async def call(self, person: str, method: str, path: str, json: Any = None, **headers: str) -> tuple[int, Any]:
@@ -173,7 +175,7 @@ class Space:
         store.create(ConnectorTable.metadata)
         tokens = {person: secrets.token_urlsafe(32) for person in PEOPLE}
         people = People((Person(one, one, frozenset(duties)), tokens[one]) for one, duties in PEOPLE.items())
-        app = FastAPI()
+        app = Application(max_body_size=MOST_BYTES)
         app.state.runtime = runtime
         site = Site(name, name, name, (), people, Sessions(people, self.clock.monotonic))
         install_web(app, site)
@@ -183,7 +185,7 @@ class Space:
         for room in (datasets_api.room, negotiation_api.room, studies_api.room):
             room.install(runtime)
             for router in room.routers:
-                app.include_router(router)
+                app.add_doors(router)
         for effect in ("receipt", "log-entry", "standing-sweep"):
             outbox.handlers[effect] = Handler(_kept)
         self.wire.apps[urlsplit(settings.url).netloc] = app

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from fastapi import FastAPI
 from sqlmodel import SQLModel, select
 
 from connector.evidence import api as evidence_api
@@ -24,12 +23,14 @@ from connector.kit.ports import Answer, Unreachable
 from connector.kit.role import Room
 from connector.kit.runtime import Runtime
 from connector.kit.settings import Authority, Organisation, Settings
+from connector.node import MOST_BYTES
 from connector.rights import service as rights_service
 from connector.rights.acceptance import accept_standing
 from connector.rights.model import PermitRow
 from connector.sources import api as sources_api
 from connector.sources.cohort import make_source
 from connector.sources.profile import KR_MED_1
+from connector.web.application import Application
 from connector.web.people import People, Person
 from connector.web.refusals import install as install_web
 from connector.web.session import Sessions
@@ -104,7 +105,7 @@ class Wire:
 @dataclass
 class Node:
     runtime: Runtime
-    app: FastAPI
+    app: Application
     tokens: dict[str, str]
 
     async def call(self, person: str, method: str, path: str, json: Any = None) -> tuple[int, Any]:
@@ -159,7 +160,7 @@ class Nodes:
         store.create(ConnectorTable.metadata)
         tokens = {person: secrets.token_urlsafe(32) for person in PEOPLE}
         people = People((Person(one, one, frozenset(duties)), tokens[one]) for one, duties in PEOPLE.items())
-        app = FastAPI()
+        app = Application(max_body_size=MOST_BYTES)
         app.state.runtime = runtime
         site = Site(name, name, name, (), people, Sessions(people, self.clock.monotonic))
         install_web(app, site)
@@ -168,7 +169,7 @@ class Nodes:
         for room in (Room(rights_service.install), evidence_api.room, *self.rooms):
             room.install(runtime)
             for router in room.routers:
-                app.include_router(router)
+                app.add_doors(router)
         for effect in ("log-entry", "standing-sweep"):
             outbox.handlers[effect] = Handler(_kept)
         self.wire.apps[urlsplit(settings.url).netloc] = app

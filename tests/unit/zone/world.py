@@ -17,7 +17,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from fastapi import FastAPI
 from sqlmodel import Session, SQLModel, select
 
 from compute.engines.service import Engines
@@ -36,10 +35,12 @@ from connector.kit.ports import Answer, Unreachable
 from connector.kit.runtime import Runtime
 from connector.kit.sealed import new_key, part_key, seal_file, wrap
 from connector.kit.settings import Authority, Organisation, Settings
+from connector.node import MOST_BYTES
 from connector.policy.service import Policies
 from connector.rights import api as rights_api
 from connector.rights.acceptance import accept_standing
 from connector.rights.model import PermitRow
+from connector.web.application import Application
 from connector.web.faces import Faces
 from connector.web.people import People, Person
 from connector.web.refusals import install as install_web
@@ -169,7 +170,7 @@ class World:
     lease_seconds: int = 60
     permits: dict[str, str] = field(default_factory=lambda: {PERMIT: "active"})
     runtime: Runtime = None  # type: ignore[assignment]
-    app: FastAPI = None  # type: ignore[assignment]
+    app: Application = None  # type: ignore[assignment]
     tokens: dict[str, str] = field(default_factory=lambda: {person: secrets.token_urlsafe(32) for person in PEOPLE})
 
     # -- the neighbours
@@ -380,7 +381,7 @@ class World:
             store.create(tables)
         self.runtime = Runtime(settings, self.clock, store, self.keys("p01"), self, Outbox(store, self.clock))
         people = People((Person(one, one, frozenset(duty)), self.tokens[one]) for one, duty in PEOPLE.items())
-        self.app = FastAPI(max_body_size=1 << 20)
+        self.app = Application(max_body_size=MOST_BYTES)
         self.app.state.runtime = self.runtime
         site = Site("p01", "p01", "p01", ("zone",), people, Sessions(people, self.clock.monotonic))
         install_web(self.app, site)
@@ -389,7 +390,7 @@ class World:
         for room in (identity_api.room, rights_api.room, evidence_api.room, *zone.rooms):
             room.install(self.runtime)
             for router in room.routers:
-                self.app.include_router(router)
+                self.app.add_doors(router)
         if engine is not None:
             self.runtime.on_start = [call for call in self.runtime.on_start if call.func.__name__ != "_start"]  # type: ignore[attr-defined]
             self.runtime.get(Engines).use(engine)
