@@ -37,6 +37,8 @@ ENVIRONMENT: Final = {
 }
 #: What a disk says that cannot be written.
 _DISK: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
+#: A file that a command was given says nothing that could be asked: exit status 2.
+MALFORMED: Final = {"question-malformed"}
 _REFUSED, _MALFORMED, _MACHINE, _BUG, _INTERRUPTED = 1, 2, 3, 70, 130
 
 
@@ -79,6 +81,8 @@ def _reason(error: Exception) -> tuple[Refusal, int]:
     match error:
         case CycloptsError():
             return _malformed(error), _MALFORMED
+        case Refusal() if error.code in MALFORMED:
+            return error, _MALFORMED
         case Refusal():
             return error, _MACHINE if error.code in ENVIRONMENT else _REFUSED
         case OSError() if error.errno in _DISK:

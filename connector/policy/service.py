@@ -84,6 +84,18 @@ class Policies:
             policy_digest=policy_digest,
         )
 
+    def ask(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The policy's own answer to a question outside the gates (`asking`). An engine that fails is a no."""
+        try:
+            text = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+            [found] = self._engine.evaluate((_ODRL,), text)
+            if (found["allow"] is True) == bool(found["reasons"]):
+                raise ValueError("an answer that contradicts itself")
+        except (EngineFailed, TypeError, ValueError, KeyError) as error:
+            why = Reason("engine-unavailable", "engine", None, str(error)).to_json()
+            return {"allow": False, "hypothetical": False, "reasons": [why], "obligations": [], "report": []}
+        return {**found, "input_digest": "sha256:" + hashlib.sha256(text).hexdigest()}
+
 
 @lru_cache(maxsize=512)
 def _written(policy: Policy) -> tuple[Mapping[str, Any], str]:

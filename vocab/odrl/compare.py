@@ -93,7 +93,7 @@ def _clause(one: Constraint) -> str:
     """The clause on one line, the same words for both sides."""
     if isinstance(one, Logic):
         return f" {one.op} ".join(_clause(each) for each in one.of)
-    right = ", ".join(one.right) if isinstance(one.right, tuple) else one.right
+    right = ", ".join(map(str, one.right)) if isinstance(one.right, tuple) else one.right
     return f"{terms.short(one.left)} {one.op} {right}"
 
 

@@ -5,7 +5,10 @@ from typing import Any, Final
 
 from vocab.profile import NUMBERS, ancestors, concepts
 
-SETS: Final = frozenset({"isAnyOf", "isNoneOf"})
+#: Operators whose right side is a list.
+SETS: Final = frozenset({"isAnyOf", "isAllOf", "isNoneOf"})
+#: Operators that a list of values meets as a whole: what it must contain may be spread over its members.
+WHOLE: Final = frozenset({"isAllOf", "hasPart"})
 
 
 def typed(kind: str, value: Any) -> bool:
@@ -18,7 +21,7 @@ def typed(kind: str, value: Any) -> bool:
 def fits(kind: str, op: str, right: Any) -> bool:
     """Whether `right` can stand to the right of `op`."""
     if op in SETS:
-        return isinstance(right, list | tuple) and bool(right) and all(isinstance(one, str) for one in right)
+        return isinstance(right, list | tuple) and bool(right) and all(typed(kind, one) for one in right)
     return typed(kind, right)
 
 
@@ -27,8 +30,15 @@ def holds(op: str, value: Any, right: Any) -> bool:
     return _HOLDS[op](value, right)
 
 
-def _within(value: str, broad: str) -> bool:
-    return value == broad or broad in ancestors(value)
+def whole_holds(op: str, values: list[Any], right: Any) -> bool:
+    """Whether a list of values meets one of the `WHOLE` operators."""
+    if op == "isAllOf":
+        return all(one in values for one in right)
+    return any(_within(right, one) for one in values)
+
+
+def _within(value: Any, broad: Any) -> bool:
+    return value == broad or (isinstance(value, str) and broad in ancestors(value))
 
 
 _HOLDS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
@@ -39,6 +49,7 @@ _HOLDS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "gt": lambda value, right: value > right,
     "gteq": lambda value, right: value >= right,
     "isA": _within,
+    "isPartOf": _within,
     "isAnyOf": lambda value, right: value in right,
     "isNoneOf": lambda value, right: not any(_within(value, one) for one in right),
 }

@@ -5,7 +5,7 @@ from functools import reduce
 from typing import Final
 
 from vocab.errors import Language
-from vocab.odrl.model import Atom, Constraint, Policy, Rule
+from vocab.odrl.model import Atom, Constraint, Policy, Rule, atoms
 from vocab.profile import Force, Operand, actions, concepts, operands
 from vocab.words import known, text, word
 from vocab.words.values import AtSecond, Lasting
@@ -41,11 +41,11 @@ def sentence(constraint: Constraint, language: Language) -> str:
     if isinstance(constraint, Atom):
         operand = operands()[constraint.left]
         return _said(operand, constraint.op, _value(operand, constraint, language), language)
-    subjects = {(atom.left, atom.op) for atom in constraint.of}
-    if len(subjects) == 1:  # one subject: "IRB decision: approved or exempt"
-        operand = operands()[constraint.of[0].left]
-        values = _joined([_value(operand, atom, language) for atom in constraint.of], constraint.op, language)
-        return _said(operand, constraint.of[0].op, values, language)
+    parts = [one for one in constraint.of if isinstance(one, Atom)]
+    if len({(atom.left, atom.op) for atom in parts}) == 1 and len(parts) == len(constraint.of):
+        operand = operands()[parts[0].left]  # one subject: "IRB decision: approved or exempt"
+        values = _joined([_value(operand, atom, language) for atom in parts], constraint.op, language)
+        return _said(operand, parts[0].op, values, language)
     return _joined([sentence(atom, language) for atom in constraint.of], constraint.op, language)
 
 
@@ -55,7 +55,7 @@ def _rule(rule: Rule, language: Language) -> list[Clause]:
     name = action.ko if language == "ko" else action.en
     lines = [Clause(rule.id, kind, word(f"policy-{kind}", language, action=name), action.force, None)]
     for place, constraint in enumerate(rule.constraints, start=1):
-        first = constraint if isinstance(constraint, Atom) else constraint.of[0]
+        first = next(atoms((constraint,)))
         operand = operands()[first.left]
         force = action.force if kind == "obligation" else operand.force
         lines.append(Clause(f"{rule.id}.{place}", kind, sentence(constraint, language), force, operand.gate))

@@ -1,7 +1,8 @@
-"""Reads a policy from the wire (plain JSON under the DSP 2025-1 context) into its normal form.
+"""Reads a policy from JSON-LD into its normal form, once, when it arrives. Its original bytes are kept beside it.
 
-Done once, when a policy arrives. What is not understood is refused, never dropped: a clause that disappears makes a
-permission broader (research: under the DSP context un-prefixed `refinement`, `conflict`, `remedy` vanish on expansion).
+What is not understood is refused, never dropped: a clause that disappears makes a permission broader. `read` takes all
+of ODRL that the evaluator decides; `normalise` takes what this space publishes and agrees on: clauses that some gate
+decides, and nothing that a page could not say.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,8 +10,13 @@ from typing import Any, Final
 
 from vocab import terms
 from vocab.errors import Refusal
-from vocab.odrl.model import Atom, Constraint, Logic, Policy, Rule
-from vocab.odrl.values import moment, right_operand
+from vocab.odrl.contexts import DSPACE, EDC, ODRL
+from vocab.odrl.expand import Node, expanded
+from vocab.odrl.model import Atom, Logic, Policy, Rule, atoms, plain
+from vocab.odrl.names import PROFILE, WIRE, Names, unclear
+from vocab.odrl.nodes import Reading
+from vocab.odrl.rules import Head, rules
+from vocab.odrl.values import moment
 from vocab.profile import ORDER, actions, operands
 from vocab.records.envelope import canonical
 
@@ -18,152 +24,186 @@ MAX_BYTES: Final = 16_384
 MAX_CONSTRAINTS: Final = 64
 MAX_RULES: Final = 32
 
-_HEAD: Final = frozenset({"@context", "@id", "@type", "profile", "target", "assigner", "assignee", "timestamp"})
-_KINDS: Final[Mapping[str, str]] = {"permission": "permission", "prohibition": "prohibition", "obligation": "duty"}
-_LOGIC: Final = frozenset({"and", "or", "xone"})
-_ATOM: Final = frozenset({"leftOperand", "operator", "rightOperand"})
+_KINDS: Final[Mapping[str, Any]] = {name: name for name in ("Set", "Offer", "Request", "Agreement")} | {"Policy": "Set"}
+_RULES: Final[Mapping[str, str]] = {"permission": "permission", "prohibition": "prohibition", "obligation": "duty"}
+_CONFLICTS: Final = ("perm", "prohibit", "invalid")
+_PROFILES: Final = frozenset({terms.MED_PROFILE, ODRL + "core", ODRL})
+
+
+def read(
+    doc: object,
+    *,
+    target: str | None = None,
+    names: Names = PROFILE,
+    context: str = terms.MED_CONTEXT,
+    caps: bool = True,
+) -> Policy:
+    """The normal form of a policy; `context` is the one of a document that brings none, `target` the dataset of an
+    offer that stands in a catalogue. Only a runner of public test cases lifts the caps.
+
+    Raises `Refusal`: policy-not-understood, policy-too-large, operand-without-gate, term-unknown, not-canonical,
+    context-not-understood.
+    """
+    if not isinstance(doc, Mapping):
+        raise unclear("$", "an object", type(doc).__name__)
+    if caps:
+        _small(doc)
+    policy = _policy(_inner(expanded(doc, (context,)), names), target)
+    if caps:
+        _few(policy)
+    return policy
 
 
 def normalise(doc: object, *, target: str | None = None) -> Policy:
-    """The normal form of an offer or agreement; `target` is the dataset of an offer that stands in a catalogue.
+    """The normal form of an offer or agreement of this space. Raises as `read`, and for what no gate decides."""
+    policy = read(doc, target=target, names=WIRE, context=terms.DSP_CONTEXT)
+    if policy.kind not in ("Offer", "Agreement"):
+        raise unclear("@type", "Offer or Agreement", policy.kind)
+    if not policy.id:
+        raise unclear("@id", "an id", None)
+    if not policy.permissions and not policy.prohibitions:
+        raise unclear("permission", "at least one permission or prohibition", None)
+    if policy.conflict not in (None, "prohibit") or policy.inherits:
+        raise unclear("conflict", "prohibit, and no inheritance", policy.conflict or policy.inherits)
+    for rule in policy.rules:
+        _decided(rule, policy)
+    return policy
 
-    Raises `Refusal`: policy-not-understood, policy-too-large, operand-without-gate, term-unknown, not-canonical.
-    """
-    policy = _object(doc, "$")
-    _limits(policy)
-    kind: Any = policy.get("@type")
-    if kind not in ("Offer", "Agreement"):
-        raise _unclear("@type", "Offer or Agreement", kind)
-    _only(policy, _HEAD | _KINDS.keys(), "$")
-    if "@context" in policy and policy["@context"] != [terms.DSP_CONTEXT]:
-        raise _unclear("@context", "the DSP context alone", policy["@context"])
-    if policy.get("profile", terms.MED_PROFILE) not in (terms.MED_PROFILE, [terms.MED_PROFILE]):
-        raise _unclear("profile", terms.MED_PROFILE, policy["profile"])
-    head = {name: _text(policy, name) for name in ("target", "assigner", "assignee")}
-    if target is not None and head["target"] not in (None, target):
-        raise _unclear("target", target, head["target"])
-    head["target"] = head["target"] or target
-    rules = {name: tuple(_rules(policy, name, head)) for name in _KINDS}
-    if not rules["permission"] and not rules["prohibition"]:
-        raise _unclear("permission", "at least one permission or prohibition", None)
-    if kind == "Agreement":
-        _complete(policy, head)
-    identifier = _text(policy, "@id")
-    if identifier is None:
-        raise _unclear("@id", "an id", None)
-    return Policy(
+
+# ---- all of ODRL
+
+
+def _inner(node: Node, names: Names) -> Reading:
+    """The policy itself, where the management API of EDC wraps it."""
+    policy = Reading(node, names, "policy")
+    if EDC + "PolicyDefinition" not in policy.types_kept():
+        return policy
+    inner = policy.one(EDC + "policy")
+    policy.all("@type")
+    policy.identifier()
+    policy.done()
+    return Reading(inner, names, "policy")
+
+
+def _policy(node: Reading, target: str | None) -> Policy:
+    kinds = {str(_KINDS.get(one, one)) for one in node.types()} or {"Set"}
+    if len(kinds - {"Set"}) > 1 or not kinds <= set(_KINDS):
+        raise unclear("@type", " | ".join(_KINDS), sorted(kinds))
+    kind: Any = next(iter(kinds - {"Set"}), "Set")
+    identifier = node.identifier() or ""
+    for profile in node.all("profile"):
+        if (name := node.reference(profile, "profile")) not in _PROFILES:
+            raise unclear("profile", terms.MED_PROFILE, name)
+    conflict = node.one("conflict")
+    strategy: Any = None if conflict is None else node.word(conflict, "conflict").removeprefix(ODRL)
+    if strategy is not None and strategy not in _CONFLICTS:
+        raise unclear("conflict", " | ".join(_CONFLICTS), strategy)
+    inherits = tuple(sorted({node.reference(one, "inheritFrom") for one in node.all("inheritFrom")}))
+    timestamp = _timestamp(node)
+    head = Head(node.all("action"), node.all("target"), node.all("assignee"))
+    if target is not None:
+        head = Head(head.action, _same(node, head.target, target), head.assignee)
+    assigner = node.named("assigner")
+    found = {name: tuple(rules(node.all(name), name, head, assigner, node.names)) for name in _RULES}
+    node.done()
+    if not any(found.values()) and not inherits:
+        raise unclear("permission", "at least one rule", None)
+    policy = Policy(
         kind=kind,
         id=identifier,
-        target=head["target"],
-        assigner=head["assigner"],
-        assignee=head["assignee"],
-        timestamp=moment(policy["timestamp"], "timestamp") if "timestamp" in policy else None,
-        permissions=rules["permission"],
-        prohibitions=rules["prohibition"],
-        obligations=rules["obligation"],
+        target=_name(node, head.target, "target"),
+        assigner=assigner,
+        assignee=_name(node, head.assignee, "assignee"),
+        timestamp=timestamp,
+        permissions=found["permission"],
+        prohibitions=found["prohibition"],
+        obligations=found["obligation"],
+        conflict=strategy,
+        inherits=inherits,
     )
+    if kind == "Agreement" and node.names is WIRE:
+        _complete(policy)
+    return policy
 
 
-def _limits(policy: Mapping[str, Any]) -> None:
-    size = len(canonical(policy))
+def _same(node: Reading, given: list[Any], target: str) -> list[Any]:
+    """The target of an offer in a catalogue; one that it names itself must be the same."""
+    for one in given:
+        if (seen := node.reference(one, "target")) != target:
+            raise unclear("target", target, seen)
+    return [{"@id": target}]
+
+
+def _name(node: Reading, given: list[Any], member: str) -> str | None:
+    """The one asset or party that a policy names by nothing but its name; the rules carry all others."""
+    plain_ = [one for one in given if isinstance(one, dict) and one.keys() in ({"@id"}, {"@value"})]
+    return node.reference(plain_[0], member) if len(given) == len(plain_) == 1 else None
+
+
+def _timestamp(node: Reading) -> int | None:
+    for namespace in (DSPACE, "https://w3id.org/dspace/2024/1/"):
+        given = node.one(namespace + "timestamp")
+        if given is not None:
+            return moment(given.get("@value") if isinstance(given, dict) else given, "timestamp")
+    return None
+
+
+def _complete(policy: Policy) -> None:
+    for name in ("target", "assigner", "assignee", "timestamp"):
+        if getattr(policy, name) is None:
+            raise unclear(name, "an agreement names it", None)
+
+
+# ---- caps
+
+
+def _small(doc: Mapping[str, Any]) -> None:
+    size = len(canonical(doc))
     if size > MAX_BYTES:
         raise Refusal("policy-too-large", what="bytes", needed=MAX_BYTES, seen=size)
-    for name in _KINDS:
-        rules = policy.get(name, [])
-        if isinstance(rules, list) and len(rules) > MAX_RULES:
-            raise Refusal("policy-too-large", what=name, needed=MAX_RULES, seen=len(rules))
 
 
-def _complete(policy: Mapping[str, Any], head: Mapping[str, str | None]) -> None:
-    for name in ("target", "assigner", "assignee"):
-        if head[name] is None:
-            raise _unclear(name, "an agreement names it", None)
-    if "timestamp" not in policy:
-        raise _unclear("timestamp", "an agreement names it", None)
+def _few(policy: Policy) -> None:
+    """Counted in the normal form: one rule about several things is several rules."""
+    every = list(_every(policy.rules))
+    clauses = [atom for rule in every for atom in atoms((*rule.constraints, *rule.refinements))]
+    for what, most, seen in (("rules", MAX_RULES, len(every)), ("constraints", MAX_CONSTRAINTS, len(clauses))):
+        if seen > most:
+            raise Refusal("policy-too-large", what=what, needed=most, seen=seen)
 
 
-def _rules(policy: Mapping[str, Any], name: str, head: Mapping[str, str | None]) -> Iterator[Rule]:
-    if name not in policy:
-        return
-    for place, item in enumerate(_list(policy[name], name), start=1):
-        path = f"{name}-{place}"
-        rule = _object(item, path)
-        _only(rule, {"action", "constraint"}, path)
-        action = _action(rule.get("action"), _KINDS[name], path)
-        given = _list(rule["constraint"], path) if "constraint" in rule else []
-        constraints = tuple(_constraint(one, name, f"{path}.{number}") for number, one in enumerate(given, start=1))
-        count = sum(len(one.of) if isinstance(one, Logic) else 1 for one in constraints)
-        if count > MAX_CONSTRAINTS:
-            raise Refusal("policy-too-large", what=path, needed=MAX_CONSTRAINTS, seen=count)
-        if name == "obligation" and [type(one) for one in constraints] != [Atom]:
-            raise _unclear(path, "one clause that says when the duty is due", len(constraints))
-        yield Rule(path, action, head["target"], head["assignee"], constraints)
+def _every(given: tuple[Rule, ...]) -> Iterator[Rule]:
+    for rule in given:
+        yield rule
+        yield from _every(rule.duties + rule.remedies + rule.consequences)
 
 
-def _action(given: object, role: str, path: str) -> str:
-    if not isinstance(given, str):
-        raise _unclear(path, "an action as text", given)
-    found = actions().get(terms.USE if given == "use" else terms.wire_iri(given))
-    if found is None or role not in found.roles:
-        raise _unclear(path, f"an action that a {role} may name", given)
-    return found.iri
+# ---- what this space publishes
 
 
-def _constraint(given: object, rule: str, path: str) -> Constraint:
-    doc = _object(given, path)
-    logic = sorted(_LOGIC & doc.keys())
-    if not logic:
-        return _atom(doc, rule, path)
-    if len(doc) != 1:
-        raise _unclear(path, "one logical word and nothing beside it", sorted(doc))
-    word = logic[0]
-    parts = _list(doc[word], path)
-    return Logic(
-        word, tuple(_atom(_object(one, path), rule, f"{path}.{number}") for number, one in enumerate(parts, start=1))
-    )
+def _decided(rule: Rule, policy: Policy) -> None:
+    kind = rule.id.partition("-")[0].partition("~")[0]
+    action = actions().get(rule.action)
+    if action is None or _RULES[kind] not in action.roles:
+        raise unclear(rule.id, f"an action that a {_RULES[kind]} may name", rule.action)
+    if not plain(rule) or rule.target != policy.target or rule.assignee != policy.assignee:
+        raise unclear(rule.id, "action and constraints alone, about the policy's own target and assignee", rule.target)
+    if kind == "obligation" and [type(one) for one in rule.constraints] != [Atom]:
+        raise unclear(rule.id, "one clause that says when the duty is due", len(rule.constraints))
+    for one in rule.constraints:
+        if isinstance(one, Logic) and (one.op == "andSequence" or not all(isinstance(part, Atom) for part in one.of)):
+            raise unclear(rule.id, "and, or, xone over comparisons", one.op)
+    for atom in atoms(rule.constraints):
+        _gated(atom, kind, rule.id)
 
 
-def _atom(doc: Mapping[str, Any], rule: str, path: str) -> Atom:
-    _only(doc, _ATOM, path)
-    left, op = doc.get("leftOperand"), doc.get("operator")
-    if not isinstance(left, str) or not isinstance(op, str) or "rightOperand" not in doc:
-        raise _unclear(path, "leftOperand, operator, rightOperand", sorted(doc))
-    operand = operands().get(terms.wire_iri(left))
-    if operand is None or (operand.gate not in ORDER and operand.gate != "duty"):
-        raise Refusal("operand-without-gate", rule=path, operand=left)
-    if (operand.gate == "duty") != (rule == "obligation"):
-        raise _unclear(path, f"another operand in a {rule}", left)
-    if op not in operand.operators:
-        raise _unclear(path, f"one of {', '.join(operand.operators)}", op)
-    return Atom(operand.iri, op, right_operand(operand, op, doc["rightOperand"], path))
-
-
-def _unclear(path: str, why: str, seen: object) -> Refusal:
-    return Refusal("policy-not-understood", rule=path, path=path, why=why, needed=why, seen=seen)
-
-
-def _object(given: object, path: str) -> Mapping[str, Any]:
-    if not isinstance(given, Mapping):
-        raise _unclear(path, "an object", type(given).__name__)
-    return given
-
-
-def _list(given: object, path: str) -> list[Any]:
-    if not isinstance(given, list) or not given:
-        raise _unclear(path, "a list that is not empty", type(given).__name__)
-    return given
-
-
-def _only(given: Mapping[str, Any], known: frozenset[str] | set[str], path: str) -> None:
-    strange = sorted(given.keys() - known)
-    if strange:
-        raise _unclear(path, "words that the profile knows", strange)
-
-
-def _text(given: Mapping[str, Any], name: str) -> str | None:
-    if name not in given:
-        return None
-    value = given[name]
-    if not isinstance(value, str) or not 0 < len(value) <= 512:
-        raise _unclear(name, "text of 1 to 512 characters", type(value).__name__)
-    return value
+def _gated(atom: Atom, kind: str, path: str) -> None:
+    operand = operands().get(atom.left)
+    if operand is None or operand.gate not in (*ORDER, "duty"):
+        raise Refusal("operand-without-gate", rule=path, operand=atom.left)
+    if (operand.gate == "duty") != (kind == "obligation"):
+        raise unclear(path, f"another operand in a {kind}", atom.left)
+    if atom.op not in operand.operators:
+        raise unclear(path, f"one of {', '.join(operand.operators)}", atom.op)
+    if atom.unit is not None:
+        raise unclear(path, "no unit", atom.unit)

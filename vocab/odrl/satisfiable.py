@@ -12,7 +12,7 @@ from typing import Final
 from vocab import terms
 from vocab.errors import Refusal
 from vocab.odrl.comparing import holds
-from vocab.odrl.model import Atom, Constraint, Policy, Rule
+from vocab.odrl.model import Atom, Constraint, Policy, Rule, atoms
 from vocab.profile import NUMBERS, Operand, actions, ancestors, concepts, operands
 
 #: More alternatives than this are not searched: such an offer is refused as not understood by people either.
@@ -82,12 +82,14 @@ def _ways(one: Constraint) -> Iterator[list[_Wanted]]:
     """Each choice of comparisons, true or false, that makes the constraint hold."""
     if isinstance(one, Atom):
         yield [(one, True)]
-    elif one.op == "and":
-        yield [(atom, True) for atom in one.of]
+        return
+    parts = list(atoms(one.of))  # an offer of this space has one level of logic
+    if one.op == "and":
+        yield [(atom, True) for atom in parts]
     elif one.op == "or":
-        yield from ([(atom, True)] for atom in one.of)
+        yield from ([(atom, True)] for atom in parts)
     else:
-        yield from ([(atom, place == chosen) for place, atom in enumerate(one.of)] for chosen in range(len(one.of)))
+        yield from ([(atom, place == chosen) for place, atom in enumerate(parts)] for chosen in range(len(parts)))
 
 
 def _clash(rule: Rule, wanted: list[_Wanted], now: int) -> Problem | None:

@@ -1,7 +1,7 @@
 """The medical profile of ODRL: which words a clause may use, what type they have, which gate decides them.
 
-Everything is read from `table.toml` and `concepts.toml` beside this module; `python -m vocab.profile` writes the
-vocabulary of the Rego evaluator from the same tables.
+Everything is read from the tables beside this module: `table.toml` and `concepts.toml` are the profile, `odrl.toml` the
+rest of ODRL. `python -m vocab.profile` writes the vocabulary of the Rego evaluator from the same tables.
 """
 
 import tomllib
@@ -14,11 +14,19 @@ from typing import Any, Final, Literal
 
 from vocab.terms import iri
 
-Kind = Literal["concept", "token", "party", "count", "time", "duration"]
+Kind = Literal["concept", "token", "party", "text", "count", "decimal", "time", "duration"]
 Force = Literal["enforced", "recorded", "legal"]
 
-#: Types whose values are integers (counts, UTC milliseconds, milliseconds) and can be ordered.
-NUMBERS: Final[frozenset[str]] = frozenset({"count", "time", "duration"})
+#: Types whose values are integers (counts, millionths, UTC milliseconds, milliseconds) and can be ordered.
+NUMBERS: Final[frozenset[str]] = frozenset({"count", "decimal", "time", "duration"})
+#: What can be asked of an ordered value, and of one that is a word.
+_ORDERED: Final = ("eq", "neq", "lt", "lteq", "gt", "gteq", "isAnyOf", "isAllOf", "isNoneOf")
+_NAMED: Final = ("eq", "neq", "isA", "isPartOf", "hasPart", "isAnyOf", "isAllOf", "isNoneOf")
+#: The operators that make sense for each type; a gate's operand may allow fewer.
+OPERATORS: Final[Mapping[str, tuple[str, ...]]] = {
+    kind: _ORDERED if kind in NUMBERS else _NAMED
+    for kind in ("concept", "token", "party", "text", "count", "decimal", "time", "duration")
+}
 
 
 class Gate(StrEnum):
@@ -34,6 +42,8 @@ class Gate(StrEnum):
 
 #: In which order a study passes the gates. `hold` has no place of its own: it asks as the gate that granted.
 ORDER: Final[Mapping[str, int]] = {"catalog": 1, "negotiate": 2, "transfer": 3, "submit": 4, "egress": 5}
+#: The place of operands that no gate decides, and of `ask`, a question outside every gate, which decides them all.
+BEYOND: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,37 @@ def actions() -> Mapping[str, Action]:
 
 
 @cache
+def words() -> Mapping[str, Operand]:
+    """All left operands that the evaluator can decide, by IRI: the profile's and the rest of ODRL."""
+    beside: dict[str, Kind] = _read("odrl.toml")["operands"]
+    return {
+        **operands(),
+        **{
+            iri(f"odrl:{name}"): Operand(
+                name, iri(f"odrl:{name}"), kind, OPERATORS[kind], "none", "odrl-unsatisfied", "legal", name, name
+            )
+            for name, kind in beside.items()
+        },
+    }
+
+
+@cache
+def broader_actions() -> Mapping[str, tuple[str, ...]]:
+    """Each action that a policy may name, by IRI, with the actions that include it."""
+    beside: dict[str, str] = _read("odrl.toml")["actions"]
+    return {
+        **{one.iri: one.broader for one in actions().values()},
+        **{iri(f"odrl:{name}"): (iri(f"odrl:{broader}"),) if broader else () for name, broader in beside.items()},
+    }
+
+
+@cache
+def same_as() -> Mapping[str, str]:
+    """The IRIs that ODRL has given up, each with the one that means the same."""
+    return {iri(f"odrl:{old}"): iri(f"odrl:{new}") for old, new in _read("odrl.toml")["same"].items()}
+
+
+@cache
 def concepts() -> Mapping[str, Concept]:
     """All concepts by IRI, the ten numbered subcategories of each disease category among them."""
     found = {}
@@ -128,30 +169,25 @@ def _subcategory(category: Concept, number: int) -> Concept:
 @cache
 def ancestors(term: str) -> tuple[str, ...]:
     """`term` and everything above it, sorted. Works for concepts and actions; empty for a term that is unknown."""
-    node: Concept | Action | None = concepts().get(term) or actions().get(term)
-    if node is None:
+    concept = concepts().get(term)
+    broader = concept.broader if concept else broader_actions().get(term)
+    if broader is None:
         return ()
-    return tuple(sorted({term, *(above for parent in node.broader for above in ancestors(parent))}))
+    return tuple(sorted({term, *(above for parent in broader for above in ancestors(parent))}))
 
 
 def vocabulary() -> dict[str, Any]:
     """What the Rego evaluator needs of the profile: the content of `policies/tables/profile.json`."""
     return {
         "profile": {
-            "gates": dict(ORDER),
+            "gates": {**ORDER, "ask": BEYOND},
             "operands": {
-                one.iri: {
-                    "name": one.name,
-                    "type": one.type,
-                    "operators": list(one.operators),
-                    "gate": ORDER[one.gate],
-                    "code": one.code,
-                }
-                for one in operands().values()
-                if one.gate in ORDER
+                one.iri: {"name": one.name, "type": one.type, "gate": ORDER.get(one.gate, BEYOND), "code": one.code}
+                for one in words().values()
             },
+            "operators": {kind: list(operators) for kind, operators in OPERATORS.items()},
             "ancestors": {term: list(ancestors(term)) for term in concepts()},
-            "actions": {term: list(ancestors(term)) for term in actions()},
+            "actions": {term: list(ancestors(term)) for term in broader_actions()},
             "duties": {one.iri: one.phase for one in actions().values() if one.phase},
         }
     }

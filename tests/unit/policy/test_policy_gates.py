@@ -60,8 +60,13 @@ def test_one_fact_out_of_order_is_refused_for_its_reason(gate, changes, code):
     assert decision.valid_until is None
 
 
-#: Codes of the room that no gate gives: they are raised where a policy is read, published or a release is loaded.
+#: Codes of the room that no gate gives: they are raised where a policy is read, published or a release is loaded, or
+#: given for policies from elsewhere.
 RAISED = {
+    "odrl-duty",
+    "odrl-conflict",
+    "policy-inherits",
+    "question-malformed",
     "term-unknown",
     "policy-not-understood",
     "policy-too-large",
