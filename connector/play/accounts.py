@@ -16,6 +16,7 @@ from connector.play import cast
 from connector.play.hands import expect
 from connector.play.stage import Play
 from vocab.tlog.tiles import WIDTH
+from vocab.words.values import Won
 
 Json = dict[str, Any]
 
@@ -59,7 +60,7 @@ def _sums(run: Json) -> Json:
     totals = run["totals"].values()
     paid, received = (sum(one[side] for one in totals) for side in ("payable_won", "receivable_won"))
     expect(paid == received, run["totals"])
-    return {"payable_won": paid, "receivable_won": received}
+    return {"payable_won": Won(paid), "receivable_won": Won(received)}
 
 
 async def _logged(play: Play) -> bool:
@@ -91,7 +92,8 @@ async def step_20(play: Play) -> None:
         await asyncio.to_thread(verify_log, play.folder / "flipped", policy, None)
     with report.done(20, "fork") as shown:
         drill = await play.hand("op", "admin").post("/api/log/fork-drill")
-        shown.update(drill)
+        expect(drill["caught"] and drill["noticed"] == drill["asked"], drill)
+        shown.update({name: drill[name] for name in ("size", "asked", "noticed", "first_ms")})
     with report.done(20, "evidence-pack") as shown:
         pack = await play.hand("op", "clerk").download(
             "/api/audit/packs", {"dataset": cast.DATASETS["h01"], "on": today}

@@ -36,7 +36,7 @@ async def step_9(play: Play) -> None:
             subject = await receipt(play, node, "agreement")
             expect(subject["permit"] == play.kept["permit"]["id"], subject)
             expect(subject["snapshot"] == play.kept[f"snapshot-{node}"]["digest"], subject)
-        shown.update(proven=len(rows), naming="permit and snapshot")
+        shown["proven"] = len(rows)
 
 
 async def _outcome(play: Play, who: Hand, node: str, offer: Json | None) -> None:
@@ -50,7 +50,7 @@ async def _outcome(play: Play, who: Hand, node: str, offer: Json | None) -> None
 
     row = await play.until("the negotiation ends", ended)
     if row["state"] == "TERMINATED":
-        raise Said(409, {name: row[name] for name in ("code", "needed", "seen")})
+        raise Said(409, {name: row[name] for name in ("code", "rule", "needed", "seen")})
 
 
 async def _final(play: Play) -> list[Json] | None:
@@ -87,7 +87,7 @@ async def step_10(play: Play) -> None:
             subject = await play.until("the staging receipt", lambda node=node: receipt(play, node, "staging"))  # type: ignore[misc]
             said = {one["name"]: one["sha256"] for one in subject["parts"]}
             expect(said == {one["part"]: one["sha256"] for one in lies[dataset]}, lies[dataset])
-            shown[node] = f"{len(said)} parts"
+            shown[node] = len(said)
 
 
 async def _transferred(play: Play, pi: Hand, wanted: Json) -> None:
@@ -100,5 +100,5 @@ async def _transferred(play: Play, pi: Hand, wanted: Json) -> None:
 async def _complete(pi: Hand, transfer: str) -> Json | None:
     row: Json = await pi.get(f"/api/transfers/{transfer}")
     if row["state"] == "TERMINATED":
-        raise Said(409, {name: row.get(name) for name in ("code", "needed", "seen")})
+        raise Said(409, {name: row.get(name) for name in ("code", "rule", "needed", "seen")})
     return row if row["state"] == "COMPLETED" else None

@@ -55,13 +55,16 @@ async def step_11(play: Play) -> None:
         trained = await run(play, play.study, task("train", "train", [*TRAIN, "--controls"], outputs=made))
         expect(trained["state"] == "COMPLETE", ended_how(trained))
         play.kept["train"] = trained["id"]
-        shown.update(task=trained["id"], **_meter(trained))
+        rows = await play.hand("p01", "operator").get("/api/tasks", study=play.study)
+        limits = next(one["limits"] for one in rows if one["id"] == trained["id"])
+        expect((limits["cpus"], limits["seconds"]) == (2, 600), limits)
+        shown.update(_meter(trained), cpus=limits["cpus"], most_seconds=limits["seconds"])
     with report.done(11, "keys") as shown:
         for node in cast.DATASETS:
             house = await play.hand(node, "steward").get(f"/api/studies/{play.study}/house")
             mine = [one for one in house["keys"] if one["task"] == trained["id"]]
             expect(len(mine) == 1 and mine[0]["parts"] == ["train"] and house["rows_to_company"] == 0, house)
-            shown[node] = "train, once"
+            shown[node] = len(mine)
 
 
 async def run(play: Play, study: str, wanted: Json) -> Json:
@@ -106,10 +109,10 @@ async def step_12(play: Play) -> None:
             shuffled=control["auc"],
             slope=model["whole"]["slope"],
             brier=model["whole"]["brier"],
-            groups=f"{estimable} of {len(model['groups'])} estimable",
+            estimable=f"{estimable}/{len(model['groups'])}",
             weakest=model["weakest"],
             residual_bytes=model["capacity_bytes"],
-            shared_pseudonyms=f"{parts['shared_by_hospitals']} of {shared} people in both hospitals",
+            shared_pseudonyms=f"{parts['shared_by_hospitals']}/{shared}",
         )
     with report.done(12, "card") as shown:
         card = opened(found["card"], "model-card", await keys(play), play.did("p01"))
@@ -122,10 +125,10 @@ async def step_12(play: Play) -> None:
         expect(card["not_estimable"] == few, card["not_estimable"])
         shown.update(
             signed_by="p01",
-            o_e_by_decile=" ".join(str(one["o_e"]) for one in figures["deciles"]),
+            o_e=f"{figures['deciles'][0]['o_e']} … {figures['deciles'][-1]['o_e']}",
             **{name: figures["at"][name] for name in ("threshold", "ppv", "npv")},
             not_estimable=", ".join(few) or "–",
-            warnings=", ".join(card["warnings"]),
+            warnings=len(card["warnings"]),
         )
 
 
@@ -185,9 +188,9 @@ def reason(shown: Json, findings: list[Json], wanted: str) -> None:
     """Puts the finding with the code `wanted` into the row, or the first one that there is."""
     codes = {one["code"]: one for one in findings}
     found = codes.get(wanted) or next(iter(codes.values()), {"code": None})
-    shown.update(
-        code=found["code"], needed=found.get("needed"), seen=found.get("seen"), also=sorted(set(codes) - {wanted})
-    )
+    shown.update(code=found["code"], needed=found.get("needed"), seen=found.get("seen"))
+    if also := sorted(set(codes) - {wanted}):
+        shown["also"] = also
 
 
 async def _release(play: Play, pi: Hand) -> None:

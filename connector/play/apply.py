@@ -103,8 +103,8 @@ async def step_7(play: Play) -> None:
         expect(decided["outcome"] == "approved", decided)
         body = decided["decision"]["body"]
         numbers = body["arithmetic"]
-        shown.update(yes=f"{numbers['yes']} of {numbers['cast']}, needed {numbers['needed']}")
-        shown.update(quorum=f"{numbers['present']} of {numbers['seated']}, needed {numbers['quorum']}")
+        shown.update(yes=f"{numbers['yes']}/{numbers['cast']} (>= {numbers['needed']})")
+        shown.update(present=f"{numbers['present']}/{numbers['seated']} (>= {numbers['quorum']})")
         shown.update(external=numbers["external"], recused=numbers["recused"], permit=decided["permit"]["id"])
     with report.done(7, "recount") as shown:
         permit = await play.until("the permit reaches A02", lambda: permit_of(play, play.study))

@@ -102,4 +102,4 @@ async def agreement_changed(play: Play) -> None:
     for side in ("needed", "seen"):
         named = {clause.split(": ")[0] for clause in row[side].split("; ")}
         expect(named == {f"permission-1.{terms.short(left)}" for left in CHANGED}, named)
-    raise Said(409, {name: row[name] for name in ("code", "needed", "seen")})
+    raise Said(409, {name: row[name] for name in ("code", "rule", "needed", "seen")})

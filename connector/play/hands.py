@@ -15,10 +15,11 @@ T = TypeVar("T")
 
 
 class Said(Exception):
-    """A node answered no. `code` is its reason."""
+    """A node, the one at `url`, answered no. `code` is its reason."""
 
-    def __init__(self, status: int, body: Any) -> None:
+    def __init__(self, status: int, body: Any, url: str = "") -> None:
         self.status = status
+        self.url = url
         self.body = body if isinstance(body, dict) else {}
         self.code = str(self.body.get("code", status))
         super().__init__(f"{status} {json.dumps(self.body, ensure_ascii=False)[:800]}")
@@ -72,7 +73,7 @@ class Hand:
         except ValueError:
             body = {"text": response.text}
         if response.status_code >= 400:
-            raise Said(response.status_code, body)
+            raise Said(response.status_code, body, self.url)
         return body
 
 

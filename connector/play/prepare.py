@@ -34,7 +34,8 @@ async def step_1(play: Play) -> None:
                 k=trial["k"],
                 suppressed=f"{trial['suppressed_percent']} %",
                 unique=f"{trial['unique_percent']} %",
-                coded=f"{len(trial['coded'])} columns, age < {age['bottom'] + 5} and {age['top']}+",
+                coded=len(trial["coded"]),
+                age=f"<{age['bottom'] + 5} … {age['top']}+",
                 all_event_classes=trial["all_event_classes"],
             )
             play.kept[f"trial-{node}"] = trial
@@ -44,7 +45,7 @@ async def step_1(play: Play) -> None:
                 one = next(one for one in trial["lattice"] if rungs.items() <= one.items())
                 expect(one["verdict"] == "refused", one)
                 shown[name] = f"{one['suppressed_percent']} %"
-            shown["refused"] = f"{len(refused)} of {len(trial['lattice'])}"
+            shown["refused"] = f"{len(refused)}/{len(trial['lattice'])}"
         if node == "h01":
             with report.done(1, "same-digest") as shown:
                 again = (await steward.post("/api/trials", {"dataset": dataset}))["result"]
@@ -104,7 +105,7 @@ async def step_2(play: Play) -> None:
         expect(not found, found)
         counts = [count for one in published for count in _counts(one)]
         expect(counts and not [count for count in counts if count % 10], counts)
-        shown.update(merged=len(published), violations=len(found), counts=", ".join(map(str, counts)))
+        shown.update(merged=len(published), violations=len(found), counts=counts)
     path = f"/api/datasets/{cast.DATASETS['h01']}/offers"
     with report.refused(2, "without-gate"):
         await steward.post(path, _with(play, "http://www.w3.org/ns/odrl/2/fileFormat", "eq", "text/csv"))
@@ -150,7 +151,7 @@ async def step_3(play: Play) -> None:
         shown.update(code=withheld["code"], needed=withheld.get("needed"), seen=withheld.get("seen"))
     with play.report.done(3, "hospital-sees") as shown:
         entry = await play.until("H01 sees whom it turned away", lambda: _turned_away(play))
-        shown.update(by="a03", code=entry["code"], link=entry["link"])
+        shown.update(by="a03", reason=entry["code"], link=f"{play.space.nodes['h01'].url}/why/{entry['id']}")
 
 
 async def _turned_away(play: Play) -> Json | None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from connector.play.hands import Late, NotSo, Said
 from connector.play.scenario import ROWS, STEPS, parts, whole
-from vocab.errors import Language, Refusal, sentence
+from connector.play.tell import Teller
+from vocab.errors import Language, Refusal, render
 from vocab.words import word
 
 
@@ -29,7 +30,10 @@ class Report:
     failed: list[str] = field(default_factory=list)
     #: Seconds from the command to nodes that answer; nothing before.
     ready_s: float | None = None
+    #: The nodes by DID, for readers.
+    names: dict[str, str] = field(default_factory=dict)
     _step: int = 0
+    _told: set[int] = field(default_factory=set)
 
     def say(self, text: str) -> None:
         """A line for people only."""
@@ -66,10 +70,12 @@ class Report:
             yield shown
         except (Said, Refusal) as error:
             code = error.code
-            shown.update(_reason(error, self.lang))
+            shown.update(self._reason(error))
         except (Late, NotSo, KeyError, TypeError) as error:
             shown["why"] = str(error) or type(error).__name__
-        code = code or shown.pop("code", None)
+        if code is None and (code := shown.pop("code", None)) and "why" not in shown:
+            told = {name: shown.pop(name, None) for name in ("needed", "seen")}
+            shown["why"] = Teller(self.lang, self.names).why({"code": code, **told})
         if code == wanted:
             self._line(step, key, "refused", "refused", code, begun, shown)
             return
@@ -97,13 +103,14 @@ class Report:
             }
             print(json.dumps(last), flush=True)
             return good
-        key = "play.passed" if good else "play.failed"
-        told = word(
-            key, self.lang, whole=len(steps_whole), part=len(steps_part), of=len(STEPS), seconds=seconds, peak=peak_mb
-        )
-        print("\n" + told, flush=True)
         if missed:
-            print("  " + ", ".join(missed), flush=True)
+            self.say("\n" + word("play.missed", self.lang, rows=missed))
+        refusals = sum(1 for key in self.passed if ROWS[key].code)
+        rows = word("play.rows", self.lang, rows=len(self.passed), refusals=refusals, seconds=seconds, peak=peak_mb)
+        rest = [step for step in STEPS if step not in steps_whole + steps_part]
+        told = {"whole": _steps(steps_whole), "part": _steps(steps_part), "rest": _steps(rest)}
+        count = {"of": len(STEPS), "count": len(steps_whole), "some": len(steps_part)}
+        self.say("\n" + rows + "\n" + word("play.passed" if good else "play.failed", self.lang, **told, **count))
         return good
 
     def _line(
@@ -131,23 +138,34 @@ class Report:
             return
         if step != self._step:
             self._step = step
-            print(f"\n{step:>2}  {word(f'play.step.{step}', self.lang)}", flush=True)
+            again = word("play.again", self.lang) if step in self._told else ""
+            print(f"\n{step:>2}  {word(f'play.step.{step}', self.lang)}{again}", flush=True)
+            self._told.add(step)
         mark = {"done": "✓", "refused": "✗", "failed": "!"}[outcome]
-        detail = "  ".join(f"{name} {value}" for name, value in shown.items() if name not in ("why", "wanted"))
-        print(f"    {mark} {what}  {code or ''}  {detail}".rstrip() + f"  [{ms} ms]", flush=True)
-        if why := shown.get("why"):
-            print(f"        {why}", flush=True)
+        teller = Teller(self.lang, self.names)
+        told = {name: value for name, value in shown.items() if name not in ("why", "link", "wanted")}
+        head = "  ".join(part for part in (what, code or "", teller.figures(told), f"[{ms:,} ms]") if part)
+        print(f"    {mark} {head}", flush=True)
+        if "wanted" in shown:
+            print(f"        {word('play.wanted', self.lang, code=str(shown['wanted']))}", flush=True)
+        if tail := "  → ".join(str(shown[name]) for name in ("why", "link") if shown.get(name)):
+            print(f"        {tail}", flush=True)
         sys.stdout.flush()
 
+    def _reason(self, error: Said | Refusal) -> dict[str, Any]:
+        """Why it was refused, as the node told it, and where its own page says more."""
+        if isinstance(error, Refusal):
+            return {"why": render(error, self.lang).what}
+        why, link = Teller(self.lang, self.names).why(error.body), error.body.get("link")
+        return {"why": why, **({"link": f"{error.url}{link}"} if link else {})}
 
-def _reason(error: Said | Refusal, lang: Language) -> dict[str, Any]:
-    """Why it was refused, as the node told it."""
-    if isinstance(error, Refusal):
-        return {"why": sentence(error.code, lang, dict(error.values)).what}
-    body = error.body
-    found = {name: body[name] for name in ("needed", "seen") if body.get(name) is not None}
-    reason = body.get("what") or body.get("reason") or ""
-    why = reason if isinstance(reason, str) else " ".join(str(one) for one in reason)
-    if found:
-        why += f" ({', '.join(f'{name}: {value}' for name, value in found.items())})"
-    return {"why": why, **({"link": body["link"]} if body.get("link") else {})}
+
+def _steps(steps: list[int]) -> str:
+    """Numbers of steps, runs of them with a dash: `1, 6-9`."""
+    runs: list[list[int]] = []
+    for step in steps:
+        if runs and step == runs[-1][-1] + 1:
+            runs[-1].append(step)
+        else:
+            runs.append([step])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs) or "–"

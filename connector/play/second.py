@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +10,6 @@ from connector.play import cast
 from connector.play.analyse import ENDED, TRAIN, ended_how, reason, run, task, verified
 from connector.play.apply import approved, permit_of
 from connector.play.hands import Said, expect
-from connector.play.snapshots import doubled
 from connector.play.stage import Play
 
 Json = dict[str, Any]
@@ -18,12 +17,14 @@ NODE: Final = "h03"
 SHORT_SECONDS: Final = 15
 
 
-async def defective_cut(play: Play) -> None:
+async def defective_cut(play: Play, ready: Awaitable[tuple[str, Json]]) -> None:
     """H03's cutter put some patients into both parts: nothing that was measured on them counts."""
-    study = play.kept["stopped"] = await _staged(play)
-    trained = await run(play, study, task("doubled", "train", TRAIN, outputs=["model.onnx"]))
-    expect(trained["state"] == "COMPLETE", ended_how(trained))
     with play.report.refused(12, "overlap") as shown:
+        study, _ = await ready
+        play.kept["stopped"] = study
+        await _staged(play, study)
+        trained = await run(play, study, task("doubled", "train", TRAIN, outputs=["model.onnx"]))
+        expect(trained["state"] == "COMPLETE", ended_how(trained))
         found = await verified(play, study, trained["id"])
         reason(shown, found["findings"], "overlap")
 
@@ -53,7 +54,7 @@ async def stop_button(play: Play) -> None:
         except Said as said:
             shown["then"] = said.code
         expect("then" in shown, "a task on stopped data was accepted")
-        shown.update(state=ended["state"], seconds=seconds, certificate=certified["state"])
+        shown.update(state=ended["state"], gone_after_s=seconds, certificate=certified["state"])
     await pi.post(f"/api/studies/{study}/close")
 
 
@@ -80,8 +81,7 @@ async def agreed(play: Play, title: str, spoil: Callable[[Path, str], None] | No
     return study, await play.until("the agreement is proven", found)
 
 
-async def _staged(play: Play) -> str:
-    study, _ = await agreed(play, "중단될 연구", doubled)
+async def _staged(play: Play, study: str) -> None:
     pi = play.hand("a02", "pi")
     for row in await pi.post(f"/api/studies/{study}/transfers"):
 
@@ -89,7 +89,6 @@ async def _staged(play: Play) -> str:
             return bool((await pi.get(f"/api/transfers/{transfer}"))["state"] == "COMPLETED")
 
         await play.until("the ciphertext is staged", complete)
-    return study
 
 
 async def _certified(play: Play, study: str) -> Json | None:

@@ -55,7 +55,7 @@ async def step_8(play: Play) -> None:
             expect(0.18 <= held_out <= 0.22, held_out)
             shown.update(rows=cut["rows"], holdout=f"{held_out:.0%}", k=cut["k"], digest=cut["digest"][:16])
             found = scan["planted"] - len(scan["missed"])
-            shown.update(leaks=len(scan["found"]), control=f"{found} of {scan['planted']} planted marks found")
+            shown.update(leaks=len(scan["found"]), control=f"{found}/{scan['planted']}")
     mine = play.kept["snapshot-h01"]["id"]
     with report.refused(8, "same-person"):
         await steward.post(f"/api/snapshots/{mine}/accept")

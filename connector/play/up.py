@@ -31,6 +31,7 @@ async def main(folder: Path, *, port: int | None, leave: bool, as_json: bool, la
     with held(folder), Peak() as peak:
         space = opened(folder, port)
         log_to(folder / "dure.log")
+        report.names = {settings.did: name for name, settings in space.nodes.items()}
         report.say(word("play.title", lang, folder=str(folder)))
         try:
             async with nodes(space, report) as running:
@@ -39,6 +40,7 @@ async def main(folder: Path, *, port: int | None, leave: bool, as_json: bool, la
                     good = await _play(Play(space, hands, report, running))
                 finally:
                     await hands.close()
+                report.say(word("play.next", lang, folder=str(folder)))
                 good = report.finish(peak.mb) and good
                 if not leave:
                     await _stay(space, report, stop)

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -10,7 +11,7 @@ import httpx
 from connector.identity.tokens import issue
 from connector.kit.keys import Keys
 from connector.play.hands import Said
-from connector.play.second import NODE, agreed
+from connector.play.second import NODE
 from connector.play.stage import Play
 
 Json = dict[str, Any]
@@ -44,19 +45,19 @@ class Impostor:
         headers = {"authorization": f"Bearer {token}", **rest.pop("headers", {})}
         answer = await self._client.request(method, path, headers=headers, **rest)
         if not answer.is_success:
-            raise Said(answer.status_code, answer.json())
+            raise Said(answer.status_code, answer.json(), str(self._client.base_url).rstrip("/"))
         return answer.json() if answer.content else None
 
 
-async def crooked_staging(play: Play) -> None:
-    """A third study: walls below the level asked for, a flipped byte, a token used twice. Then it is closed."""
-    study, agreement = await agreed(play, "어긋난 적재")
-    wanted = await _slot(play, agreement)
+async def crooked_staging(play: Play, ready: Awaitable[tuple[str, Json]]) -> None:
+    """A study of its own: walls below the level asked for, a flipped byte, a token used twice. Then it is closed."""
     operator, report = play.hand("p01", "operator"), play.report
     async with Impostor(play, NODE, "p01") as hospital:
         await operator.post("/api/walls", {"at_most": "thin"})
         try:
             with report.refused(10, "low-walls"):
+                study, agreement = await ready
+                wanted = await _slot(play, agreement)
                 await hospital.send("POST", "/slots", json=wanted)
         finally:
             await operator.post("/api/walls", {"at_most": "full"})
