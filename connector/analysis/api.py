@@ -33,7 +33,7 @@ class NewTask(_Strict):
     code: dict[FileName, Annotated[str, Field(max_length=500_000)]] = Field(min_length=1, max_length=50)
     commands: list[list[Annotated[str, Field(max_length=1000)]]] = Field(min_length=1, max_length=4)
     outputs: list[FileName] = Field(min_length=1, max_length=50)
-    parts: list[str] = ["train"]
+    parts: list[Annotated[str, Field(max_length=100)]] = Field(default=["train"], max_length=50)
     image: str | None = Field(default=None, max_length=200)
     cpu_cores: int = Field(default=2, ge=1, le=256)
     ram_gb: float = Field(default=1.0, gt=0, le=4096)

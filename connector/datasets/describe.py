@@ -90,7 +90,7 @@ class Description(_Form):
     provenance: Words
     patients: int = Field(ge=0, lt=2**31)
     rows: int = Field(ge=0, lt=2**31)
-    ages: list[int] | None = Field(default=None, min_length=2, max_length=2)
+    ages: list[Annotated[int, Field(ge=0, le=150)]] | None = Field(default=None, min_length=2, max_length=2)
     columns: list[Column] = Field(max_length=500)
     deid_profile: Name
     contact: Contact

@@ -2,10 +2,10 @@
 
 import json
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
@@ -31,6 +31,11 @@ After = Annotated[int, Query(ge=0, lt=1 << 53)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 #: A request of tlog-witness: 63 hashes and a checkpoint with 16 signatures stay far below.
 MOST_CHECKPOINT = 64 * 1024
+#: How tlog-witness words a no; what is no request of it at all is refused in our own words.
+WITNESS: Final[dict[str, Any]] = {
+    "description": "Refused",
+    "content": {"text/plain": {}, "text/x.tlog.size": {}, "application/json": {}},
+}
 
 
 class _Strict(BaseModel):
@@ -66,7 +71,7 @@ async def proof_arrives(request: Request, receipt_id: str, message: ProofMessage
     await proofs.accept(_runtime(request), by, receipt_id, message.proof)
 
 
-@peers.post("/witness/add-checkpoint", response_class=Response)
+@peers.post("/witness/add-checkpoint", response_class=PlainTextResponse, responses={"4XX": WITNESS})
 async def checkpoint_arrives(request: Request) -> Response:
     """C2SP tlog-witness. It needs no token: the log's own signature is its authentication."""
     body = b""
@@ -100,9 +105,11 @@ async def stream_journal(
 
 
 @management.get("/refusals/{number}")
-async def show_refusal(request: Request, number: int, _person: Anyone) -> dict[str, Any]:
+async def show_refusal(
+    request: Request, number: Annotated[int, Path(ge=1, lt=1 << 53)], _person: Anyone
+) -> dict[str, Any]:
     """One refusal, explained."""
-    row = await _runtime(request).store.read(lambda session: session.get(Entry, number) if number < 1 << 53 else None)
+    row = await _runtime(request).store.read(lambda session: session.get(Entry, number))
     if row is None or row.code is None:
         raise Refusal("not-found", what=str(number))
     return shown.refusal(row)

@@ -79,7 +79,11 @@ async def new_trial(request: Request, wanted: NewTrial, person: Steward) -> Json
 
 @management.get("/trials")
 async def list_trials(
-    request: Request, _person: Anyone, dataset: str | None = None, after: int = 0, limit: Limit = 100
+    request: Request,
+    _person: Anyone,
+    dataset: str | None = None,
+    after: Annotated[int, Query(ge=0, lt=1 << 53)] = 0,
+    limit: Limit = 100,
 ) -> list[Json]:
     """The trials that were run, oldest first; `after` is a time (UTC ms)."""
     store = _runtime(request).store

@@ -99,6 +99,8 @@ async def _numbered(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
     if error.status_code < 400:  # a redirect that the framework raised
         return Response(status_code=error.status_code, headers=error.headers)
+    if isinstance(error.__cause__, ValueError | RecursionError):  # a body that it could not even begin to read
+        return answer(request, Refusal("request-invalid", where="body", why=_unread(error.__cause__)))
     code = _NUMBERS.get(error.status_code, "request-refused")
     refusal = Refusal(code, what=request.url.path, method=request.method, number=str(error.status_code))
     return answer(request, refusal, error.status_code, error.headers)
@@ -128,6 +130,13 @@ def _why(problem: Mapping[str, Any], language: Language) -> str:
     """The commonest reasons in both languages; the rest as the validator words them."""
     key = "why-" + str(problem["type"]).replace("_", "-")
     return word(key, language) if known(key) else str(problem["msg"])
+
+
+def _unread(cause: ValueError | RecursionError) -> str:
+    """Why the JSON reader gave up before it came to the JSON."""
+    if isinstance(cause, RecursionError):
+        return "too deep"
+    return "not UTF-8" if isinstance(cause, UnicodeError) else "a number is too large"
 
 
 def _plain(value: object) -> Any:

@@ -48,9 +48,14 @@ def strict(raw: bytes, deepest: int) -> Any:
     UTF-8, no name twice, no lone surrogate, no zero byte, no number that is rounded or infinite, not deep.
     Raises `ValueError` with the reason.
     """
-    hooks = {"parse_constant": _constant, "parse_float": _finite, "parse_int": _exact}
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_once, **hooks)
+        value = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_once,
+            parse_constant=_constant,
+            parse_float=_finite,
+            parse_int=_exact,
+        )
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeError:
         raise ValueError("not UTF-8") from None

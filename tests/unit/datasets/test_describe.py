@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from connector.datasets.describe import Description, Holder, describe, on_the_wire
 from tests.unit.datasets.forms import description
@@ -81,3 +82,9 @@ def test_a_form_has_no_unknown_members() -> None:
 
 def test_the_terms_of_a_description_are_absolute() -> None:
     assert terms.PREFIXES["kr"] + "PIPA-28-2" in json.dumps(described())
+
+
+@pytest.mark.parametrize("ages", [[-1, 90], [18, 10**20], [18], [18, 50, 90], ["18", 90]])
+def test_ages_that_nobody_has_are_refused(ages: list[Any]) -> None:
+    with pytest.raises(ValidationError):
+        described(ages=ages)

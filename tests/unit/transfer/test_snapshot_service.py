@@ -61,6 +61,13 @@ async def test_a_trial_keeps_figures_and_no_rows(hospital: Node) -> None:
     assert "pseudonym" not in first["result"]["profile"]["rungs"]
 
 
+@pytest.mark.parametrize("path", ["/api/trials?after=", "/api/refusals/"])
+@pytest.mark.parametrize("number", ["-9223372036854775809", "9223372036854775808", "1" * 5000])
+async def test_a_number_that_no_store_can_keep_is_refused(hospital: Node, path: str, number: str) -> None:
+    status, said = await hospital.call("steward", "GET", path + number)
+    assert (status, said["code"]) == (422, "request-invalid")
+
+
 PROFILE = KR_MED_1.document()
 
 

@@ -55,8 +55,9 @@ def test_a_malformed_request_is_told_where_and_why_but_not_its_values(body: obje
 
 
 def test_what_is_not_json_is_malformed_too() -> None:
-    for content in (b"{", b"\xff\xfe", b"", b"[" * 600):
-        answer = Visitor(make()).post("/body", content=content, headers={"Content-Type": "application/json"})
+    for content in (b"{", b"\xff\xfe", b'"\xff"', b"", b"[" * 600, b"[" * 99_000, b"9" * 5_000):
+        visitor = Visitor(make(most=100_000))
+        answer = visitor.post("/body", content=content, headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.json()["code"]) == (422, "request-invalid"), content[:10]
 
 

@@ -41,11 +41,11 @@ class Watch:
         return self.seconds
 
 
-def make(templates: tuple[Path, ...] = (), watch: Watch | None = None, node: str = "h01") -> FastAPI:
+def make(templates: tuple[Path, ...] = (), watch: Watch | None = None, node: str = "h01", most: int = 1_000) -> FastAPI:
     people = People([(KIM, TOKEN)])
     menu = (Item("/page", "home"), Item("/board", "case", frozenset({"member"})))
     sessions = Sessions(people, watch or Watch())
-    app = Application(max_body_size=1_000)
+    app = Application(max_body_size=most)
     install(app, Site(node, "새빛대학병원", "Saebit", ("provider",), people, sessions, menu, templates))
 
     @app.get("/page")

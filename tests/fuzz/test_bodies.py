@@ -1,0 +1,94 @@
+"""Bodies that no reader should take, at every door that takes JSON, from somebody who may speak there: refused with a
+code that says where and why, and before anything is kept.
+"""
+
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from tests.fuzz.doors import Door, doors
+from tests.fuzz.verdicts import Findings, answered, faults
+from tests.fuzz.world import NODES, World
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+JSON: Final = "application/json"
+#: What stands where a value should: no two readers make the same of it, or no store can keep it.
+VALUES: Final = {
+    "NaN": b"NaN",
+    "infinite": b"-Infinity",
+    "rounded to infinity": b"1e999",
+    "more than 64 bits": b"18446744073709551616",
+    "rounded": b"9007199254740993",
+    "endless number": b"9" * 5000,
+    "half a character": b'"\\ud800"',
+    "a zero byte": b'"\\u0000"',
+    "not UTF-8": b'"\xff\xfe"',
+    "deep": b"[" * 100 + b"]" * 100,
+    "very deep": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+}
+
+
+def bodies(valid: dict[str, Any]) -> Iterator[tuple[str, bytes, str]]:
+    """What is wrong with it, the bytes, their type."""
+    good = json.dumps(valid).encode()
+    name = json.dumps(next(iter(valid), "x")).encode()
+    for what, value in VALUES.items():
+        rest = good[1:-1]
+        yield what, b"{" + rest + (b"," if rest else b"") + b'"more":' + value + b"}", JSON
+    yield "a name twice", b"{" + name + b":1," + good[1:-1] + (b"," if good != b"{}" else b"") + name + b":1}", JSON
+    yield "a zero byte in a name", b'{"\\u0000":1}', JSON
+    yield "nothing", b"", JSON
+    yield "half", good[: len(good) // 2] + b"{", JSON
+    yield "UTF-16", json.dumps(valid).encode("utf-16"), JSON
+    for other in (b"[]", b"null", b"3", b'"x"', b"true"):
+        yield f"{other.decode()} instead of an object", other, JSON
+    yield "packed", gzip.compress(good), JSON
+    yield "not called JSON", good, "text/plain"
+    yield "a form", b"a=1", "application/x-www-form-urlencoded"
+    yield "no type", good, ""
+    yield "huge", b'{"more":"' + b"x" * 1_048_576 + b'"}', JSON
+
+
+def test_what_no_reader_should_take_is_refused_everywhere(fuzzed: World) -> None:
+    found, seen = Findings(), set()
+    for node in NODES:
+        for door in doors(fuzzed.document(node)):
+            if door.body is None or door.label in seen:
+                continue
+            seen.add(door.label)
+            for what, content, kind in bodies(door.body):
+                sent(fuzzed, node, door, f"{what}", content, kind, found)
+    assert len(seen) > 40
+    found.nothing("bodies")
+
+
+def test_a_packed_body_is_not_unpacked(fuzzed: World) -> None:
+    """A bomb does no harm where nothing is unpacked."""
+    bomb = gzip.compress(b" " * 50_000_000)
+    headers = {**fuzzed.person("h01"), "content-type": JSON, "content-encoding": "gzip"}
+    answer = answered(fuzzed.session.post(f"{fuzzed.url('h01')}/api/sources", data=bomb, headers=headers, timeout=60))
+    assert (answer.status, answer.body["code"]) == (422, "request-invalid")
+
+
+def test_a_huge_body_of_unknown_length_is_refused(fuzzed: World) -> None:
+    pieces = (b" " * 65_536 for _ in range(40))
+    headers = {**fuzzed.person("h01"), "content-type": JSON}
+    answer = answered(fuzzed.session.post(f"{fuzzed.url('h01')}/api/sources", data=pieces, headers=headers, timeout=60))
+    assert (answer.status, answer.body["code"]) == (413, "body-too-large")
+
+
+def sent(world: World, node: str, door: Door, what: str, content: bytes, kind: str, found: Findings) -> None:
+    """Sends one body and looks at the answer."""
+    headers = world.headers(node, door.token) | ({"content-type": kind} if kind else {})
+    url = world.url(node) + door.filled(world.small.study)
+    answer = answered(world.session.request(door.method, url, data=content, headers=headers, timeout=60))
+    found.statuses[answer.status] += 1
+    how = f"{door.method} {url} {kind} {content[:120]!r}\n    {answer.status} {answer.text[:400]}"
+    for fault in faults(door.path, answer):
+        found.add(door.label, f"{what}: {fault}", how)
+    if answer.status not in (413, 422):
+        found.add(door.label, f"{what}: {answer.status}", how)
