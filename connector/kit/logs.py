@@ -22,11 +22,19 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class _File(logging.FileHandler):
+    """A log that cannot be written, on a full disk, must not spill what it has to say over the terminal."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name in the standard library
+        """The line is lost."""
+
+
 def log_to(path: Path | None) -> None:
-    """Sends the `dure` logger to `path` (or stderr), one JSON line an event."""
-    handler = logging.FileHandler(path, encoding="utf-8") if path else logging.StreamHandler()
+    """Sends what `dure` and the server and loop below it say to `path` (or stderr), one JSON line an event."""
+    handler = _File(path, encoding="utf-8") if path else logging.StreamHandler()
     handler.setFormatter(JsonLines())
-    logger = logging.getLogger("dure")
-    logger.handlers[:] = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    for name, level in (("dure", logging.INFO), ("uvicorn", logging.WARNING), ("asyncio", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(level)
+        logger.propagate = False

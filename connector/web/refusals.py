@@ -3,6 +3,7 @@
 `install` is the one call that turns an app into a node's site.
 """
 
+import contextlib
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
@@ -80,7 +81,10 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)  # noqa: S101 - registered for nothing else
     retry = error.values.get("seconds")
     remember = getattr(request.app.state, "remember", None)
-    link = await remember(request, error) if remember else None
+    link = None
+    if remember:
+        with contextlib.suppress(Refusal):  # a full disk: the reason is told all the same, without a link
+            link = await remember(request, error)
     headers = {"Retry-After": str(retry)} if retry and error.status == 429 else None
     return answer(request, error, headers=headers, link=link)
 
