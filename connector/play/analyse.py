@@ -188,7 +188,7 @@ def reason(shown: Json, findings: list[Json], wanted: str) -> None:
     """Puts the finding with the code `wanted` into the row, or the first one that there is."""
     codes = {one["code"]: one for one in findings}
     found = codes.get(wanted) or next(iter(codes.values()), {"code": None})
-    shown.update(code=found["code"], needed=found.get("needed"), seen=found.get("seen"))
+    shown.update({name: found.get(name) for name in ("code", "rule", "needed", "seen")})
     if also := sorted(set(codes) - {wanted}):
         shown["also"] = also
 

@@ -32,6 +32,8 @@ class Report:
     ready_s: float | None = None
     #: The nodes by DID, for readers.
     names: dict[str, str] = field(default_factory=dict)
+    #: Why it ended between two rows; empty for a play that did not.
+    why: str = ""
     _step: int = 0
     _told: set[int] = field(default_factory=set)
 
@@ -43,7 +45,13 @@ class Report:
     def ready(self) -> None:
         """All nodes answer."""
         self.ready_s = round(time.monotonic() - self.started, 1)
-        self.say(word("play.ready", self.lang, seconds=self.ready_s))
+        self.say(word("play.ready", self.lang, seconds=str(self.ready_s)))
+
+    def broke(self, error: Exception) -> None:
+        """The play cannot go on for a reason that is no row's: a node did not do what it always does."""
+        self.why = Teller(self.lang, self.names).plain(str(error))
+        self.failed.append("between rows")
+        self.say("    ! " + word("play.broke", self.lang, why=self.why))
 
     def wanted(self, step: int, key: str) -> str:
         """The code that a row must be refused with."""
@@ -66,15 +74,16 @@ class Report:
         """The block is one row that must be refused with the code that the scenario's table names."""
         begun, shown, wanted = time.monotonic(), dict(values), ROWS[step, key].code
         code: str | None = None
+        said: Said | Refusal | None = None
         try:
             yield shown
         except (Said, Refusal) as error:
-            code = error.code
+            code, said = error.code, error
             shown.update(self._reason(error))
         except (Late, NotSo, KeyError, TypeError) as error:
             shown["why"] = str(error) or type(error).__name__
         if code is None and (code := shown.pop("code", None)) and "why" not in shown:
-            told = {name: shown.pop(name, None) for name in ("needed", "seen")}
+            told = {name: shown.pop(name, None) for name in ("rule", "needed", "seen")}
             shown["why"] = Teller(self.lang, self.names).why({"code": code, **told})
         if code == wanted:
             self._line(step, key, "refused", "refused", code, begun, shown)
@@ -82,7 +91,7 @@ class Report:
         self._line(
             step, key, "refused", "failed" if code is None else "refused", code, begun, {**shown, "wanted": wanted}
         )
-        raise Failed(key)
+        raise Failed(key) from said
 
     def finish(self, peak_mb: int) -> bool:
         """The last line; whether all rows that are built passed."""
@@ -100,13 +109,16 @@ class Report:
                 "ready_s": self.ready_s,
                 "peak_mb": peak_mb,
                 **({"missed": missed} if missed else {}),
+                **({"why": self.why} if self.why else {}),
             }
             print(json.dumps(last), flush=True)
             return good
         if missed:
             self.say("\n" + word("play.missed", self.lang, rows=missed))
         refusals = sum(1 for key in self.passed if ROWS[key].code)
-        rows = word("play.rows", self.lang, rows=len(self.passed), refusals=refusals, seconds=seconds, peak=peak_mb)
+        rows = word(
+            "play.rows", self.lang, rows=len(self.passed), refusals=refusals, seconds=str(seconds), peak=peak_mb
+        )
         rest = [step for step in STEPS if step not in steps_whole + steps_part]
         told = {"whole": _steps(steps_whole), "part": _steps(steps_part), "rest": _steps(rest)}
         count = {"of": len(STEPS), "count": len(steps_whole), "some": len(steps_part)}
@@ -155,7 +167,7 @@ class Report:
     def _reason(self, error: Said | Refusal) -> dict[str, Any]:
         """Why it was refused, as the node told it, and where its own page says more."""
         if isinstance(error, Refusal):
-            return {"why": render(error, self.lang).what}
+            return {"why": Teller(self.lang, self.names).plain(render(error, self.lang).what)}
         why, link = Teller(self.lang, self.names).why(error.body), error.body.get("link")
         return {"why": why, **({"link": f"{error.url}{link}"} if link else {})}
 

@@ -27,6 +27,7 @@ async def play(stage: Play) -> None:
     ]
     try:
         await step_11(stage)
+        await short_permit(stage)
         await crooked_staging(stage, beside[0])
         await defective_cut(stage, beside[1])
     finally:
@@ -34,7 +35,6 @@ async def play(stage: Play) -> None:
             one.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
     await stop_button(stage)
-    await short_permit(stage)
     for step in (step_12, step_13, step_18, step_19, step_20):
         await step(stage)
     stage.forget()

@@ -61,8 +61,9 @@ class Teller:
         code, values = str(body.get("code")), {name: body.get(name) for name in ("rule", "needed", "seen")}
         said = body.get("what") or body.get("reason")
         if not isinstance(said, str):
-            said = sentence(code, self._lang, values).what if code in catalogue() else ""
-        said = _NOTHING.sub("", self.plain(said))
+            given = {name: value for name, value in values.items() if value is not None}
+            said = sentence(code, self._lang, given).what if code in catalogue() else ""
+        said = _NOTHING.sub("", self.plain(said)).replace("(–: ", "(")
         words = {name: self.value(values[name]) for name in ("needed", "seen") if values[name] not in (None, "–")}
         rest = [f"{self._name(name)}: {one}" for name, one in words.items() if one not in said]
         return f"{said} ({', '.join(rest)})" if rest else said

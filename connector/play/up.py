@@ -8,7 +8,7 @@ from pathlib import Path
 
 from connector.kit.logs import log_to
 from connector.node import Node, build
-from connector.play.hands import Hands
+from connector.play.hands import Hands, Late, NotSo, Said
 from connector.play.join import join
 from connector.play.memory import Peak
 from connector.play.report import Failed, Report
@@ -17,7 +17,7 @@ from connector.play.stage import Play
 from connector.play.study_one import play
 from connector.play.withdraw import withdraw_abandoned
 from connector.sources.cohort import make_source
-from vocab.errors import Language
+from vocab.errors import Language, Refusal
 from vocab.words import word
 
 #: Patients of each hospital's synthetic source (scenario.md), and the seed that makes it.
@@ -84,9 +84,20 @@ async def _play(stage: Play) -> bool:
         await join(stage.space, stage.hands, stage.space.nodes)
         await withdraw_abandoned(stage)
         await play(stage)
-    except Failed:
+    except Failed as failed:
+        _demand_store(failed.__cause__)
+        return False
+    except (Said, Late, NotSo) as error:
+        _demand_store(error)
+        stage.report.broke(error)
         return False
     return True
+
+
+def _demand_store(error: BaseException | None) -> None:
+    """Raises what a node said of its store: a full disk is this machine's fault, not a row's."""
+    if isinstance(error, Said) and error.code == "store-failed":
+        raise Refusal("store-failed", **error.body.get("values", {})) from None
 
 
 @contextlib.asynccontextmanager
