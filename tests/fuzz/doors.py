@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import json
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -33,8 +34,11 @@ class Door(NamedTuple):
     path: str
     #: Whose token it wants: `person`, `member`, or nobody's.
     token: str | None
-    #: A body as it should be, if it takes JSON.
+    #: A body as it should be, if it takes JSON, and what the document says of it.
     body: Json | None
+    schema: Json
+    #: Whether it may not come without one.
+    needed: bool
 
     @property
     def label(self) -> str:
@@ -47,7 +51,7 @@ class Door(NamedTuple):
 
 
 def doors(document: Json) -> list[Door]:
-    """All doors in a document but the endless one, each with the smallest body that it takes."""
+    """All doors in a document but the endless one, each with the fullest body that Schemathesis makes for it."""
     schema, tokens, found = _schema(document, "http://localhost"), security(document), []
     for result in schema.get_all_operations():
         operation = result.ok()
@@ -57,9 +61,21 @@ def doors(document: Json) -> list[Door]:
                 operation, generation_modes=[GenerationMode.POSITIVE], generation_config=config
             )
             bodies = [idea.body for idea in ideas if isinstance(idea.body, dict)]
-            wanted = tokens[operation.label]
-            found.append(Door(operation.method.upper(), operation.path, wanted, bodies[0] if bodies else None))
+            body = max(bodies, key=lambda one: len(json.dumps(one))) if bodies else None
+            said = document["paths"][operation.path][operation.method]
+            taken = said.get("requestBody", {})
+            shape, needed = taken.get("content", {}).get("application/json", {}).get("schema", {}), "required" in taken
+            method, token = operation.method.upper(), tokens[operation.label]
+            found.append(Door(method, operation.path, token, body, shape, needed))
     return found
+
+
+def resolved(schema: Json, named: Json) -> Json:
+    """What stands behind a reference, and the real one of "this or null"."""
+    if "$ref" in schema:
+        return resolved(named[schema["$ref"].rpartition("/")[2]], named)
+    real = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    return resolved(real[0], named) if len(real) == 1 else schema
 
 
 def security(document: Json) -> dict[str, str | None]:
