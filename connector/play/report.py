@@ -1,11 +1,13 @@
 """What `dure up` prints: each row as it happens, what was refused and why, real times; or one JSON object a row."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from connector.play.hands import Late, NotSo, Said
@@ -170,6 +172,13 @@ class Report:
             return {"why": Teller(self.lang, self.names).plain(render(error, self.lang).what)}
         why, link = Teller(self.lang, self.names).why(error.body), error.body.get("link")
         return {"why": why, **({"link": f"{error.url}{link}"} if link else {})}
+
+
+def process_began() -> float:
+    """When this process began, on the monotonic clock: who waits for the play waits for Python's imports too."""
+    ticks = int(Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return time.monotonic() - age
 
 
 def _steps(steps: list[int]) -> str:

@@ -11,7 +11,7 @@ from connector.node import Node, build
 from connector.play.hands import Hands, Late, NotSo, Said
 from connector.play.join import join
 from connector.play.memory import Peak
-from connector.play.report import Failed, Report
+from connector.play.report import Failed, Report, process_began
 from connector.play.space import Space, held, listeners, opened
 from connector.play.stage import Play
 from connector.play.study_one import play
@@ -27,7 +27,7 @@ SEED = 1
 
 async def main(folder: Path, *, port: int | None, leave: bool, as_json: bool, lang: Language) -> int:
     """Plays, prints, and returns the exit status. Raises `Refusal` for what this machine cannot give."""
-    report, stop = Report(lang, as_json), Stop()
+    report, stop = Report(lang, as_json, process_began()), Stop()
     with held(folder), Peak() as peak:
         space = opened(folder, port)
         log_to(folder / "dure.log")
