@@ -11,7 +11,11 @@ from vocab.odrl.normalise import normalise
 from vocab.odrl.offer import agreement, research_offer
 from vocab.profile import Gate
 
-_FILES = [yaml.safe_load(file.read_text("utf-8")) for file in (files("policies") / "cases").iterdir()]
+_FILES = [
+    yaml.safe_load(file.read_text("utf-8"))
+    for file in (files("policies") / "cases").iterdir()
+    if file.name.endswith(".yaml")
+]
 STUDY: dict[str, Any] = next(one["study"] for one in _FILES if "study" in one)
 CASES: dict[str, list[dict[str, Any]]] = {name: rows for one in _FILES for name, rows in one.get("cases", {}).items()}
 NOW: int = STUDY["now"]
