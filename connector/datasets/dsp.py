@@ -3,7 +3,6 @@
 Rooms that speak the protocol mount their routes with `route_class=speaking("...Error")`.
 """
 
-import json
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from connector.evidence import journal
 from connector.kit.runtime import Runtime
 from vocab.errors import Refusal
-from vocab.messages import problems, writing
+from vocab.messages import problems, reading, writing
 
 #: Strangers fill no journal: these are answered, not stored.
 _STRANGERS: Final = frozenset({"token-missing", "token-invalid", "token-used", "not-a-member"})
@@ -84,10 +83,9 @@ async def _problem(request: Request, error_type: str, refusal: Refusal) -> Respo
 async def _pids(request: Request) -> tuple[str | None, str | None]:
     """The process ids that the message named, if it could be read: the error repeats them."""
     try:
-        found = json.loads(await request.body())
-    except (ValueError, RecursionError, ClientDisconnect):
+        given = reading.document(await request.body())
+    except (Refusal, ClientDisconnect):
         return None, None
-    given = found if isinstance(found, dict) else {}
     first, second = (
         value if isinstance(value := given.get(name), str) else None for name in ("consumerPid", "providerPid")
     )

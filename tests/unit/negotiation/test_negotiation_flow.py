@@ -374,3 +374,12 @@ async def test_people_see_negotiations_and_agreements(space: Space) -> None:
     assert (agreement["state"], agreement["receipt_complete"]) == ("FINALIZED", False)
     assert (await space["h01"].call("steward", "POST", "/api/negotiations", wanted))[1]["code"] == "duty-missing"
     assert (await space["a02"].call("pi", "POST", "/api/negotiations", {**wanted, "x": 1}))[0] == 422
+
+
+@pytest.mark.parametrize("pid", ["\\ud800", "\\u0000", 'urn:uuid:1", "consumerPid": "urn:uuid:2'])
+async def test_ids_that_cannot_be_read_are_not_repeated(space: Space, pid: str) -> None:
+    """What is refused is answered as the protocol says, also when the refusal itself could not quote it."""
+    raw = f'{{"@type": "ContractRequestMessage", "consumerPid": "{pid}"}}'.encode()
+    runtime, address = space["a02"].runtime, f"{url('h01')}/dsp/2025-1/negotiations/request"
+    said = await ask(runtime, "POST", address, did("h01"), content=raw)
+    assert (said.status, said.body["code"], said.body["consumerPid"]) == (400, "message-malformed", "unknown")
