@@ -2,11 +2,9 @@
 cases, and 15,000 random policies and questions, the gates among them.
 """
 
-import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 
 from connector.policy.engine import WasmEngine
 from connector.policy.release import load
+from tests.tools.realopa import by_opa
 from vocab.odrl import twin
 
 ROOT = Path(__file__).parents[2]
@@ -27,17 +26,6 @@ INSTALL = "sh tests/tools/install-opa /usr/local/bin"
 BATCH, BATCHES = 1_000, 15
 RELEASE = load(None)
 ENGINE = WasmEngine(RELEASE.module, RELEASE.data)
-#: Each input's document; where the evaluator says nothing, what stands for its own default.
-BATCHED = """package dure.batch
-
-import data.dure.odrl
-
-answers := [answer | some one in input; answer := array.concat([found | found := answered(one)], ["default"])[0]]
-
-answered(one) := odrl.document(one.policy, odrl.context(one))
-
-gates := [answer | some one in input; answer := data.dure.gates[one.gate].decision with input as one]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -48,24 +36,6 @@ def opa() -> str:
             pytest.fail(f"opa is missing: {INSTALL}")
         pytest.skip(f"opa is missing: {INSTALL}")
     return found
-
-
-def by_opa(opa, folder, given, what="answers"):
-    """What the real OPA answers to each input."""
-    (folder / "batch.rego").write_text(BATCHED, "utf-8")
-    (folder / "input.json").write_bytes(orjson.dumps(given))
-    sources = [part for name in ("odrl", "gates", "tables") for part in ("-d", str(ROOT / "policies" / name))]
-    own = ["-d", str(folder / "batch.rego"), "-i", str(folder / "input.json"), "-f", "raw"]
-    done = subprocess.run(
-        [opa, "eval", *sources, *own, f"data.dure.batch.{what}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
-    answers = json.loads(done.stdout)
-    assert len(answers) == len(given)
-    return [twin.decide({"policy": None}) if answer == "default" else answer for answer in answers]
 
 
 def by_wasm(given):

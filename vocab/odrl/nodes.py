@@ -11,10 +11,8 @@ _RDFS: Final = "http://www.w3.org/2000/01/rdf-schema#"
 #: Members that describe and decide nothing. They stay in the original bytes.
 _DESCRIPTIVE: Final = frozenset(
     {
-        *(
-            _DC + name
-            for name in ["title", "description", "creator", "publisher", "issued", "created", "modified", "language"]
-        ),
+        *(_DC + name for name in ("title", "description", "creator", "publisher", "source", "language")),
+        *(_DC + name for name in ("issued", "created", "modified")),
         *(_RDFS + name for name in ("label", "comment")),
     }
 )

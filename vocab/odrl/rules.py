@@ -118,7 +118,7 @@ def _about(given: Any, rule: Reading, member: str, kind: str) -> _About:
         raise unclear(node.path, f"a {kind}", sorted(strange))
     refinements = constraints(node.all("refinement"), rule.names, node.path)
     node.done()
-    name = source or own
+    name = (source or own) if refinements else (own or source)
     if name is None or ((source or refinements) and f"{kind}Collection" not in types):
         raise unclear(node.path, f"a {kind} with its name", sorted(types))
     return _About(name, refinements)
