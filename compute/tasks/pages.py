@@ -15,7 +15,7 @@ from compute.tasks.model import Task
 from connector.kit.role import Room
 from connector.kit.runtime import Runtime
 from connector.web.access import signed_in
-from connector.web.cells import Badge, Cell, Link, Outcome
+from connector.web.cells import Badge, Cell, Link, Outcome, reason
 from connector.web.faces import Faces, Known, Look
 from connector.web.layout import render
 from connector.web.people import Person
@@ -104,8 +104,9 @@ def tasks_table(rows: Iterable[Task]) -> Table:
 
 def slots_table(rows: Iterable[Slot], lying: dict[str, list[StagedObject]], faces: Faces) -> Table:
     """Slots with what lies in them."""
+    newest = sorted(rows, key=lambda row: -row.made_at)
     headers = ("dataset", "staged-by", "study", "staged-parts", "staged-bytes", "state", "staged-walls", "staged-at")
-    return Table(Said("staged-caption"), headers, tuple(_slot(row, lying[row.id], faces) for row in rows))
+    return Table(Said("staged-caption"), headers, tuple(_slot(row, lying[row.id], faces) for row in newest))
 
 
 def _task(row: Task) -> tuple[Cell, ...]:
@@ -113,9 +114,9 @@ def _task(row: Task) -> tuple[Cell, ...]:
     span = Lasting(row.ended_at - row.started_at) if row.started_at and row.ended_at else None
     meter = Said("task-meter-value", {"cpu": Lasting(row.cpu_ms), "peak": row.peak_mb}) if row.started_at else None
     stopped = Said("task-stopped-in", {"span": Lasting(row.stop_ms)}) if row.stop_ms is not None else None
-    why: list[Value] = [one for one in (row.code, stopped) if one is not None]
+    why: list[Value] = [one for one in (reason(row.code) if row.code else None, stopped) if one is not None]
     return (
-        row.id,
+        row.id[:8],
         _study(row.study),
         Said(f"task-kind-{row.kind}"),
         Badge(OUTCOMES.get(state, "waiting"), Said(f"task-state-{state}")),

@@ -7,11 +7,12 @@ from typing import Any, Final, get_args
 from connector.evidence.model import Entry, Receipt
 from connector.evidence.shown import INCLUSION
 from connector.kit.outbox import Promise
-from connector.web.cells import Badge, Cell, Link, Outcome
+from connector.web.cells import Badge, Cell, Link, Outcome, reason
+from connector.web.policies import DID, concept
 from connector.web.timeline import Event, Table, Waits
-from vocab.terms import short
-from vocab.words import known
-from vocab.words.values import At, AtSecond, Day, Lasting, Said, Value, Won
+from vocab.errors import Language
+from vocab.words import known, text
+from vocab.words.values import At, AtSecond, Both, Day, Lasting, Said, Value, Won
 
 Name = Callable[[str], Value]
 
@@ -77,7 +78,7 @@ def waits(rows: Iterable[Promise], parties: Mapping[str, str], name: Name, now: 
             whom=name(whom) if (whom := _whom(row, parties)) else Said("waits-nobody"),
             since=At(row.made_at),
             attempts=row.attempts,
-            why=row.last_error,
+            why=_hindrance(row.last_error, name),
         )
         for row in due
     )
@@ -124,6 +125,17 @@ def _effect(kind: str) -> Value:
     return Said(key) if known(key) else kind
 
 
+def _hindrance(said: str | None, name: Name) -> Value:
+    """Why it did not work last time: our own codes in words, organisations by name."""
+    if said is None:
+        return None
+    return Both(_dids(text(reason(said), "ko"), name, "ko"), _dids(text(reason(said), "en"), name, "en"))
+
+
+def _dids(value: str, name: Name, language: Language) -> str:
+    return DID.sub(lambda found: text(name(found[0]), language), value)
+
+
 def _whom(row: Promise, parties: Mapping[str, str]) -> str | None:
     """The party that a promise is for: the first DID that it names."""
     if found := parties.get(str(row.payload.get("id"))):
@@ -149,4 +161,10 @@ def _text(key: str, value: str, name: Name) -> Value:
         return name(value)
     if value.isdecimal() and TIMES[0] <= int(value[:20]) < TIMES[1]:
         return AtSecond(int(value))
-    return IRI.sub(lambda found: short(found[0]), value)
+    if not IRI.search(value):
+        return value
+    return Both(_iris(value, "ko"), _iris(value, "en"))
+
+
+def _iris(value: str, language: Language) -> str:
+    return IRI.sub(lambda found: text(concept(found[0]), language), value)

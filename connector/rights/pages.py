@@ -18,7 +18,7 @@ from vocab.words.values import At, AtSecond, Both, Said, Value
 
 ROWS: Final = 50
 #: How each state of a permit looks; anything else is no permission.
-STATES: Final[dict[str | None, Outcome]] = {"active": "done", "suspended": "waiting", "ended": "refused"}
+STATES: Final[dict[str | None, Outcome]] = {"active": "done", "suspended": "waiting", "ended": "done"}
 GRANT_STATES: Final[dict[str, Outcome]] = {"running": "done", "stopping": "waiting", "ended": "refused"}
 
 
@@ -44,7 +44,7 @@ def permit_state(rights: Rights, row: PermitRow, now: int) -> tuple[str, Outcome
     """The state of a permit now: what the standing list says, and `lapsed` when its time is over."""
     said = rights.standing.permit_state(row.id) if rights.standing else None
     if said == "active" and row.until <= now:
-        return "lapsed", "refused"
+        return "lapsed", "done"
     return said or "unknown", STATES.get(said, "refused")
 
 

@@ -25,11 +25,12 @@ from connector.web.access import duty, signed_in
 from connector.web.cells import Badge, Cell, Outcome
 from connector.web.faces import Faces, Known, Look
 from connector.web.home import Todo
-from connector.web.layout import HEADERS, render
+from connector.web.layout import HEADERS, render, say
 from connector.web.people import Person
 from connector.web.policies import operand
 from connector.web.site import Item, Site
 from connector.web.timeline import Action, Figure, Panel, Refusals, Table
+from vocab.errors import LANGUAGES, catalogue
 from vocab.money.lines import Line
 from vocab.words.values import At, Both, Said, Won
 
@@ -133,17 +134,26 @@ def _open(row: Mapping[str, Any]) -> tuple[Cell, ...]:
 
 
 def _closed(row: Mapping[str, Any], name: Name) -> tuple[Cell, ...]:
-    reason, what_to_do = _both(row.get("reason")), _both(row.get("do"))
+    said, what_to_do = _both(row.get("reason")), _both(row.get("do"))
     hospital = _both(row["provider_name"])
     return (
         row["dataset"],
         hospital,
         row.get("code"),
-        reason,
+        _reason(row, name) or said,
         readable(row.get("needed"), name),
         readable(row.get("seen"), name),
         what_to_do,
     )
+
+
+def _reason(row: Mapping[str, Any], name: Name) -> Both | None:
+    """A code that we know too, in our words, its values written for readers."""
+    code = str(row.get("code"))
+    if code not in catalogue():
+        return None
+    where = {one: readable(row.get(one), name) for one in ("rule", "needed", "seen")}
+    return Both(*(say(code, language, {}, **where).what for language in LANGUAGES))
 
 
 def _both(given: object) -> Both | None:
@@ -154,10 +164,17 @@ def _both(given: object) -> Both | None:
     return Both(found.get("ko", some), found.get("en", some)) if some else None
 
 
-def _known(session: Session, study: str, _now: int) -> Known | None:
+def _over(session: Session, study: str, now: int) -> bool:
+    permit = permit_for(session, study)
+    return permit is not None and permit.until <= now
+
+
+def _known(session: Session, study: str, now: int) -> Known | None:
     row = session.get(Study, study)
     if row is None:
         return None
+    if row.state == State.PERMITTED and _over(session, study, now):
+        return Known(row.title, Said("permit-lapsed"), "done")
     found = service.study_agreements(session, study)
     state = "agreed" if row.state == State.PERMITTED and found.complete else row.state
     return Known(row.title, Said(f"study-{state}"), STATES.get(row.state, "failed"))
@@ -195,11 +212,12 @@ def _panels(runtime: Runtime, look: Look) -> Iterable[Panel]:
     yield Panel("panel-refusals", Refusals(tuple(one for one in look.events if one.code is not None)), wide=True)
 
 
-def _todos(session: Session, person: Person, _now: int) -> Iterable[Todo]:
+def _todos(session: Session, person: Person, now: int) -> Iterable[Todo]:
     if "pi" not in person.duties:
         return
     for row in service.studies(session, limit=500):
-        found = service.study_agreements(session, row.id) if row.state == State.PERMITTED else None
+        running = row.state == State.PERMITTED and not _over(session, row.id, now)
+        found = service.study_agreements(session, row.id) if running else None
         what = "todo-apply" if row.state == State.DRAFT else "todo-negotiate" if found and found.missing else None
         if what:
             link = f"/studies/{quote(row.id, safe='')}"

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from vocab.words.values import Value
+from vocab.errors import catalogue
+from vocab.words.values import Both, Value
 
 Outcome = Literal["done", "refused", "waiting", "failed"]
 
@@ -27,6 +28,12 @@ class Badge:
 
     outcome: Outcome
     said: Value
+
+
+def reason(code: str) -> Value:
+    """What a code means, where that needs no values; else the code itself."""
+    found = catalogue().get(code)
+    return Both(found.ko, found.en) if found and "{" not in found.ko + found.en else code
 
 
 Cell: TypeAlias = Value | Link | Badge | Sequence["Cell"]

@@ -40,6 +40,7 @@ class Home:
     studies: tuple[StudyLine, ...]
     waits: Waiting | None = None
     events_url: str | None = None
+    title_key: str = "home"
 
     @property
     def now(self) -> AtSecond:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Final
 from vocab.errors import Language, Refusal
 from vocab.odrl import model
 from vocab.odrl.explain import explain
-from vocab.profile import Gate, operands
+from vocab.profile import Gate, concepts, operands
+from vocab.terms import short
 from vocab.words import text
 from vocab.words.values import Both, Value
 
@@ -67,6 +68,12 @@ def policy(identifier: str, normalised: Mapping[str, Any], name: Callable[[str],
 
 def _named(sentence: str, name: Callable[[str], Value], language: Language) -> str:
     return DID.sub(lambda found: text(name(found[0]), language), sentence)
+
+
+def concept(iri: str) -> Value:
+    """A purpose or disease in the words of the profile; one that it does not know, by its short name."""
+    found = concepts().get(iri)
+    return Both(found.ko, found.en) if found else short(iri)
 
 
 def operand(iri: str) -> Value:

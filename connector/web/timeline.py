@@ -181,7 +181,7 @@ class Waits:
     whom: Value
     since: At
     attempts: int = 0
-    why: str | None = None
+    why: Value = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from connector.web.faces import Faces, Known, Look
 from connector.web.home import Home, StudyLine, Todo
 from connector.web.layout import HEADERS, render
 from connector.web.people import Person
+from connector.web.policies import concept
 from connector.web.site import Item, Site, site_of
 from connector.web.timeline import Figure, Table
 from governance.boards import actions, permits, service
@@ -26,7 +27,7 @@ from governance.boards.case import Case, case
 from governance.boards.model import ApplicationRow, PermitIssued
 from governance.boards.rules import RULES
 from governance.boards.states import Duty, State
-from vocab.terms import short
+from vocab.words import known
 from vocab.words.values import At, Day, Lasting, Said, Value
 
 pages = APIRouter(include_in_schema=False)
@@ -63,7 +64,7 @@ async def cases(request: Request, person: Anyone) -> Response:
     found = await runtime.store.read(look)
     todos = tuple(todo for one in found for todo in _todos(one, person))
     lines = tuple(_line(one.row) for one in sorted(found, key=lambda one: -one.row.submitted_at))
-    return render(request, "home.html", page=Home(runtime.now(), todos, lines))
+    return render(request, "home.html", page=Home(runtime.now(), todos, lines, title_key="board"))
 
 
 @pages.get("/board/{application}")
@@ -124,19 +125,24 @@ def view(
     )
 
 
+def _token(name: str) -> Value:
+    """One of the profile's short words."""
+    return Said(f"policy-token-{name}") if known(f"policy-token-{name}") else name
+
+
 def _table(found: Case, standing: Standing) -> Table:
     application, irb = found.application, found.application.irb
     applicant, zone = standing.member(application.applicant), standing.member(application.zone)
     rows: list[tuple[Value, Value]] = [
         (Said("board-item-question"), application.question),
         (Said("board-item-applicant"), _name(applicant, application.applicant)),
-        (Said("board-item-purpose"), [short(application.purpose), short(application.legal_purpose)]),
+        (Said("board-item-purpose"), [concept(application.purpose), concept(application.legal_purpose)]),
         (Said("board-item-zone"), _name(zone, application.zone)),
         (Said("board-item-period"), Lasting(application.period_ms)),
         (Said("board-item-attestations"), len(application.attestations)),
     ]
     if irb is not None:
-        values = {"decision": irb.decision, "number": irb.number, "until": Day(irb.until)}
+        values = {"decision": _token(irb.decision), "number": irb.number, "until": Day(irb.until)}
         rows.append((Said("board-item-irb"), Said("board-item-irb-value", values)))
     rows += [
         (Said("board-item-dataset", {"id": one.id, "count": len(one.columns)}), list(one.columns))

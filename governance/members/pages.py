@@ -12,13 +12,13 @@ from connector.web.access import signed_in
 from connector.web.cells import Badge, Cell, Outcome
 from connector.web.layout import render
 from connector.web.people import Person
+from connector.web.policies import concept
 from connector.web.site import Item, Site
 from connector.web.timeline import Figure, Panel, Table, Timeline, clock
 from governance.members import service
 from governance.members.model import Issued, MemberRow, ReviewerRow
 from governance.members.standing import newest
 from governance.members.states import State
-from vocab.terms import short
 from vocab.words.values import At, Both, Said
 
 router = APIRouter(include_in_schema=False)
@@ -80,7 +80,7 @@ def _member(row: MemberRow) -> tuple[Cell, ...]:
         Both(row.name["ko"], row.name["en"]),
         Said(f"camp-{row.camp}"),
         Badge(OUTCOMES.get(row.state, "failed"), Said(f"member-{row.state}")),
-        [short(one) for one in row.purposes],
+        [concept(one) for one in row.purposes],
         list(row.diseases),
         At(row.changed_at),
     )

@@ -38,7 +38,9 @@ async def test_a_case_shows_its_seats_and_its_arithmetic(applied: Space, languag
 async def test_a_member_votes_with_the_form_and_the_form_is_gone(applied: Space):
     await deliberate(applied)
     async with browser(applied["op"], "member-2") as client:
-        assert "/board/" in (await client.get("/board")).text
+        listed = (await client.get("/board")).text
+        assert "/board/" in listed
+        assert "<title>심의 " in listed
         answer = await client.post(f"/board/{STUDY}/votes", data={"vote": "yes", "reason": "근거가 충분함"})
         assert (answer.status_code, answer.headers["location"]) == (303, f"/board/{STUDY}")
         page = await client.get(f"/board/{STUDY}?lang=en")

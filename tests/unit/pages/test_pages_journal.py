@@ -73,7 +73,8 @@ def test_a_refusal_says_rule_needed_and_seen_in_words_for_people() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "shown"),
     [
-        ("needed", "https://w3id.org/dure/kcd#E10-E14", "kcd:E10-E14"),
+        ("needed", "https://w3id.org/dure/kcd#E10-E14", "diabetes mellitus (E10-E14)"),
+        ("needed", "https://w3id.org/dure/kcd#unheard-of", "kcd:unheard-of"),
         ("needed", "20", "20"),
         ("until", NOW, "23 Nov 2026"),
         ("state", "suspended", "suspended"),
@@ -128,13 +129,19 @@ def promise(**more: Any) -> Promise:
 
 def test_the_outbox_says_for_whom_it_waits_and_since_when() -> None:
     rows = [
-        promise(payload={"id": "r-1"}, attempts=3, last_error="timeout"),
-        promise(kind="standing", process="standing did:web:h03"),
+        promise(payload={"id": "r-1"}, attempts=3, last_error="timeout of did:web:h03"),
+        promise(kind="standing", process="standing did:web:h03", last_error="provider-stopped"),
         promise(kind="unheard-of"),
     ]
     first, second, third = views.waits(rows, {"r-1": "did:web:a02"}, name, NOW)
-    assert (first.whom, int(first.since), first.attempts, first.why) == ("«a02»", NOW - 60_000, 3, "timeout")
+    assert (first.whom, int(first.since), first.attempts) == ("«a02»", NOW - 60_000, 3)
+    assert text(first.why, "en") == "timeout of «h03»"
     assert second.whom == "«h03»"
+    assert (text(second.why, "ko"), text(second.why, "en")) == (
+        "제공기관이 이용을 중지했습니다.",
+        "The provider has stopped the use.",
+    )
+    assert third.why is None
     assert third.what == "unheard-of"
     pages = panels(Panel("panel-waiting", Waiting((first, second, third))))
     assert "waits for «a02» since 23 Nov 2026, 14:04" in pages["en"]

@@ -272,7 +272,7 @@ def test_a_dataset_page_tells_who_was_shown_it_and_from_whom_it_was_withheld_and
     assert "may apply" in pages["en"]
     assert "allowed" not in pages["en"].replace("not understood", "")
     assert "disease-outside-offer" in pages["en"]
-    assert "kcd:I44-I49" in pages["en"]
+    assert "conduction disorders and arrhythmias (I44-I49)" in pages["en"]
     assert "this policy allows nothing" in pages["en"], "an offer that is not understood"
 
 
@@ -310,6 +310,20 @@ def test_search_says_may_apply_and_shows_what_is_withheld_with_its_reason() -> N
     assert "may apply" in pages["en"]
     assert "allowed" not in pages["en"]
     assert "No answer does not mean no data." in pages["en"]
+
+
+def test_a_reason_that_we_know_too_is_told_in_words_and_not_in_addresses() -> None:
+    row = {
+        **SEARCHED[1],
+        "code": "purpose-outside-offer",
+        "needed": "https://w3id.org/dpv#NonCommercialResearch",
+        "seen": ["https://w3id.org/dpv/legal/eu/ehds#TrainTestAndEvaluateMedicalDevicesAlgorithms"],
+    }
+    pages = panels(Panel("panel-not-for-us", studies.withheld([row], name)))
+    assert "의료기기 알고리즘의 학습·시험·평가" in pages["ko"]
+    assert "training, testing and evaluating algorithms of medical devices" in pages["en"]
+    assert "https://w3id.org" not in pages["ko"] + pages["en"]
+    assert EVIL not in pages["en"]
 
 
 def test_an_outcome_that_we_do_not_know_is_never_among_what_we_may_apply_for() -> None:
@@ -440,6 +454,8 @@ def test_tasks_in_every_state_have_their_words() -> None:
     pages = panels(Panel("panel-tasks", tasks.tasks_table(rows)))
     harmless(pages)
     assert "stopped within 0.8 s" in pages["en"]
+    pages = panels(Panel("panel-tasks", tasks.tasks_table([task(state="running", code="provider-stopped")])))
+    assert "The provider has stopped the use." in pages["en"]
 
 
 def test_a_slot_says_who_put_what_there_and_what_became_of_it() -> None:
@@ -508,7 +524,8 @@ def test_the_members_page_names_every_state_and_the_list_in_force() -> None:
     standing = row(seq=11, at=NOW, envelope={"body": {"valid_until": NOW + 1_000, "release": "sha256:x"}})
     pages = drawn(members.view(rows, [row(id="reviewer-1", organisation=EVIL, at=NOW)], standing, NOW))
     harmless(pages)
-    assert "ehds:TrainTestAndEvaluateMedicalDevicesAlgorithms" in pages["en"]
+    assert "training, testing and evaluating algorithms of medical devices" in pages["en"]
+    assert "의료기기 알고리즘의 학습·시험·평가" in pages["ko"]
     assert drawn(members.view([], [], None, NOW))["ko"]
 
 
