@@ -64,6 +64,8 @@ async def agreed(play: Play, title: str, spoil: Callable[[Path, str], None] | No
     `spoil` does to the snapshot what something defective in the hospital would have done, before it is accepted.
     """
     study = await approved(play, title, NODE, 30 * cast.DAY_MS)
+    play.beside.append(study)
+    play.remember()
     dataset, steward = cast.DATASETS[NODE], play.hand(NODE, "steward")
     await play.until("the permit reaches the hospital", lambda: permit_of(play, study, NODE, "steward"))
     await play.hand(NODE, "keykeeper").post(f"/api/studies/{study}/pseudonym-key")

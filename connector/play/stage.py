@@ -26,6 +26,8 @@ class Play:
     #: The nodes that run here; only `crooked` looks at one.
     nodes: dict[str, Node]
     study: str = ""
+    #: Smaller studies that some rows need.
+    beside: list[str] = field(default_factory=list)
     #: What later steps need: ids by name.
     kept: dict[str, Any] = field(default_factory=dict)
 
@@ -49,9 +51,9 @@ class Play:
         return await until(what, look, seconds)
 
     def remember(self, **values: Any) -> None:
-        """Keeps the study's id on disk, so that a play that was killed can be withdrawn by the next one."""
+        """Keeps the studies' ids on disk, so that a play that was killed can be withdrawn by the next one."""
         self.kept.update(values)
-        note = {"study": self.study, "at": round(time.time()), "open": True}
+        note = {"study": self.study, "beside": self.beside, "at": round(time.time()), "open": True}
         (self.folder / "study.json").write_text(json.dumps(note))
 
     def forget(self) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import json
 from typing import Any
 
-from connector.play.hands import Said
+from connector.play.hands import Hand, Said
 from connector.play.stage import Play
 from vocab.words import word
 
@@ -12,21 +12,23 @@ Json = dict[str, Any]
 
 
 async def withdraw_abandoned(play: Play) -> None:
-    """Closes the study that the last play did not finish, and waits until everything of it is gone."""
+    """Closes the studies that the last play did not finish, and waits until everything of them is gone."""
     note = play.folder / "study.json"
     if not note.exists():
         return
     left = json.loads(note.read_text())
     if not left.get("open"):
         return
-    play.study, pi = left["study"], play.hand("a02", "pi")
-    with contextlib.suppress(Said):  # closing already: then only the end is waited for
-        await pi.post(f"/api/studies/{play.study}/close")
-    await play.until("the abandoned study is closed", lambda: _closed(play), 180)
+    pi, studies = play.hand("a02", "pi"), [left["study"], *left.get("beside", [])]
+    for study in studies:
+        with contextlib.suppress(Said):  # closing already: then only the end is waited for
+            await pi.post(f"/api/studies/{study}/close")
+    for study in studies:
+        await play.until("the abandoned study is closed", lambda study=study: _closed(pi, study), 180)  # type: ignore[misc]
+        play.report.say(word("play.withdrawn", play.report.lang, study=study))
     play.forget()
-    play.report.say(word("play.withdrawn", play.report.lang, study=play.study))
 
 
-async def _closed(play: Play) -> bool:
-    study: Json = await play.hand("a02", "pi").get(f"/api/studies/{play.study}")
-    return study["state"] in ("closed", "withdrawn")
+async def _closed(pi: Hand, study: str) -> bool:
+    row: Json = await pi.get(f"/api/studies/{study}")
+    return row["state"] in ("closed", "withdrawn")
