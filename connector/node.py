@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
@@ -128,8 +128,15 @@ class _Quiet(uvicorn.Server):
         yield
 
 
-def build(settings: Settings, *, clock: Clock | None = None, peer: Peer | None = None) -> Node:
-    """A node ready to `start`. Tests bring their own clock and their own way to peers."""
+def build(
+    settings: Settings, *, clock: Clock | None = None, peer: Peer | None = None, also: Sequence[Role] = ()
+) -> Node:
+    """A node ready to `start`. Tests bring their own clock and their own way to peers.
+
+    `also`: roles that no setting names, in development alone. Raises `Refusal("role-unknown")`.
+    """
+    if also and not settings.development:
+        raise Refusal("role-unknown", role=also[0].name)
     clock = clock or SystemClock()
     store = Store(settings.database_url)
     runtime = Runtime(
@@ -145,7 +152,7 @@ def build(settings: Settings, *, clock: Clock | None = None, peer: Peer | None =
     )
     app.state.runtime = runtime
     app.state.remember = remember
-    chosen = roles(settings)
+    chosen = [*roles(settings), *also]
     for package in dict.fromkeys(role.migrations for role in chosen):
         upgrade(store.engine, package)
     people = People.load(settings.folder / "people.json")

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from connector.cli import conformance
 from connector.cli import policy as policies
 from connector.cli.ends import language, status
 from vocab.words import text
@@ -25,7 +26,7 @@ app = App(
 log_app = App(name="log", help="The evidence log.")
 settle_app = App(name="settle", help="Fees and rewards.")
 certificate_app = App(name="certificate", help="Deletion certificates.")
-for sub in (log_app, settle_app, certificate_app, policies.app):
+for sub in (log_app, settle_app, certificate_app, policies.app, conformance.app):
     app.command(sub)
 
 Json = Annotated[bool, Parameter(name="--json", help="Machine-readable: one JSON object (a step).", negative="")]

@@ -18,7 +18,7 @@ from connector.evidence import journal
 from connector.kit.db import Unit
 from connector.kit.runtime import Runtime
 from connector.policy.service import Policies
-from connector.rights import facts
+from connector.rights import facts, peers
 from connector.rights.service import Rights
 from vocab import terms
 from vocab.errors import LANGUAGES, Refusal, sentence
@@ -84,7 +84,7 @@ def _peer_facts(runtime: Runtime, peer: str, now: int) -> Json:
     """What the gate is told of the peer: without the list's number, which changes more often than what it says."""
     standing = runtime.get(Rights).demand()
     return {
-        "party": facts.party(standing, peer),
+        "party": peers.party(runtime, peer),
         "standing": {"fresh": standing.fresh(now)},
         "revision": facts.revision(standing, runtime.get(Policies).revision),
     }
@@ -165,7 +165,7 @@ def _document(
         open_ = [one for one in own if answers[one.id].allow]
         if open_:
             offers_ = [{**one.document, catalogue.LATER: answers[one.id].later} for one in open_]
-            shown.append(on_the_wire(row.node, row.id, offers_, service))
+            shown.append(on_the_wire(row.node, row.id, offers_, service, public=not row.non_public))
         elif own:
             withheld.append(_withheld(row, answers[own[0].id]))
     member = runtime.get(Rights).demand().member(peer) is not None

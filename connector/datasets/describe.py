@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vocab import terms
 from vocab.messages.catalogue import PATH
-from vocab.messages.transfer import PUSH_FORMAT
+from vocab.messages.transfer import HTTP_PULL, HTTP_PUSH, PUSH_FORMAT
 
 Json = dict[str, Any]
 
@@ -167,15 +167,17 @@ def describe(form: Description, holder: Holder) -> Json:
     }
 
 
-def on_the_wire(description: Json, dataset: str, offers: Sequence[Json], service: Json) -> Json:
+def on_the_wire(
+    description: Json, dataset: str, offers: Sequence[Json], service: Json, *, public: bool = False
+) -> Json:
     """The dataset as a DSP catalogue shows it: the protocol's own members, and the description beside them."""
     own = {"@id", "@type", _iri("dcat:distribution")}
-    distribution = {"@type": "Distribution", "format": PUSH_FORMAT, "accessService": service}
+    formats = (HTTP_PULL, HTTP_PUSH) if public else (PUSH_FORMAT,)
     return {
         "@id": dataset,
         "@type": "Dataset",
         "hasPolicy": list(offers),
-        "distribution": [distribution],
+        "distribution": [{"@type": "Distribution", "format": one, "accessService": service} for one in formats],
         **{name: value for name, value in description.items() if name not in own},
     }
 

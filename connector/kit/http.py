@@ -19,6 +19,7 @@ from vocab.errors import Refusal
 MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_DEPTH: Final = 64
 SECONDS: Final = 20.0
+_JSON: Final = frozenset({"application/json", "application/ld+json"})
 #: What people read.
 _PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 #: How much of a file is read and sent at once.
@@ -126,7 +127,8 @@ def answered(url: str, status: int, content_type: str, body: bytes) -> Answer:
     if kind in _PAGES:  # somebody stands in between: no node says anything to another in HTML
         raise Unreachable(url, f"status {status} in HTML")
     text = body.decode("utf-8", errors="replace")
-    if kind not in ("application/json", "application/ld+json") or not body:
+    # some connectors name no type: what then looks like an object is read as one
+    if not body or (kind not in _JSON and (kind or not text.lstrip().startswith("{"))):
         return Answer(status, None, text)
     try:
         value = json_module.loads(body)

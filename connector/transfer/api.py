@@ -10,7 +10,7 @@ from connector.datasets.dsp import runtime_of, speaking
 from connector.identity.service import caller
 from connector.identity.tokens import Caller
 from connector.kit.role import Room
-from connector.transfer import core, ending, provider, release, service
+from connector.transfer import core, ending, hands, provider, release, service
 from connector.transfer.model import Transfer
 from connector.transfer.states import Message
 from connector.web.access import duty, signed_in
@@ -28,6 +28,7 @@ management = APIRouter(prefix="/api", tags=["transfer"])
 Peer = Annotated[Caller, Depends(caller)]
 Anyone = Annotated[Person, Depends(signed_in)]
 Researcher = Annotated[Person, Depends(duty("pi", "analyst"))]
+Party = Annotated[Person, Depends(duty("pi", "analyst", "steward"))]
 Hospital = Annotated[Person, Depends(duty("steward", "acceptor"))]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Study = Annotated[str, Path(pattern=r"^urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
@@ -38,12 +39,29 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class NewTransfer(_Strict):
-    """Which agreement's data are asked for; without `zone`, pushed to the permit's. The hospital decides."""
+class Target(_Strict):
+    """Where public data are posted, and what is shown there."""
 
-    study: Id
-    provider: str = Field(pattern=r"^did:", max_length=200)
+    endpoint: str = Field(pattern=r"^https?://", max_length=500)
+    authorization: str = Field(default="", max_length=4000)
+
+
+class Why(_Strict):
+    """Why, in words for the other side."""
+
+    reason: str = Field(min_length=1, max_length=1000)
+
+
+class NewTransfer(_Strict):
+    """Which agreement's data are asked for; without `zone`, pushed to the permit's. The hospital decides.
+
+    Public data need no study: they are fetched (`HttpData-PULL`), or posted to `target` (`HttpData-PUSH`).
+    """
+
+    provider: str = Field(min_length=1, max_length=200)
     agreement: Id
+    study: Id | None = None
+    target: Target | None = None
     zone: str | None = Field(default=None, min_length=1, max_length=200)
     format: str = Field(default=messages.PUSH_FORMAT, min_length=1, max_length=100)
 
@@ -146,10 +164,28 @@ async def one_transfer(request: Request, pid: str, _person: Anyone) -> Json:
     return {**_transfer(row), "decision": row.decision}
 
 
+@management.post("/transfers/{pid}/start")
+async def begin(request: Request, pid: str, person: Party) -> Json:
+    """Starts a transfer that waits here, or resumes one that was suspended."""
+    return _transfer(await hands.start(runtime_of(request), person.id, pid))
+
+
+@management.post("/transfers/{pid}/suspension")
+async def suspend(request: Request, pid: str, person: Party, why: Why | None = None) -> Json:
+    """Suspends a transfer; the reason goes to the other side."""
+    return _transfer(await hands.suspend(runtime_of(request), person.id, pid, why.reason if why else None))
+
+
+@management.post("/transfers/{pid}/completion")
+async def complete(request: Request, pid: str, person: Party) -> Json:
+    """Says that everything wanted has gone over."""
+    return _transfer(await hands.complete(runtime_of(request), person.id, pid))
+
+
 @management.post("/transfers/{pid}/termination")
-async def end(request: Request, pid: str, person: Annotated[Person, Depends(duty("pi", "analyst", "steward"))]) -> Json:
-    """Ends a transfer that has not ended."""
-    return _transfer(await service.end(runtime_of(request), pid, person.id))
+async def end(request: Request, pid: str, person: Party, why: Why | None = None) -> Json:
+    """Ends a transfer that has not ended; the reason goes to the other side."""
+    return _transfer(await hands.end(runtime_of(request), pid, person.id, why.reason if why else None))
 
 
 @management.post("/studies/{study}/stop")
@@ -165,7 +201,7 @@ async def what_left(request: Request, study: Study, _person: Anyone) -> Json:
 
 
 def _transfer(row: Transfer) -> Json:
-    return row.model_dump(exclude={"decision", "request"})
+    return row.model_dump(exclude={"decision", "request", "token", "source", "target"})
 
 
 room = Room(service.install, (protocol, zones, management))

@@ -1,6 +1,7 @@
 """The consumer's side: asks each hospital to push to the permit's zone, and follows what becomes of it."""
 
 import uuid
+from typing import Any
 
 from sqlmodel import Session, select
 
@@ -10,8 +11,9 @@ from connector.kit.runtime import Runtime
 from connector.negotiation.model import Agreement
 from connector.negotiation.service import agreements
 from connector.negotiation.states import Side
+from connector.rights import peers
 from connector.rights.model import PermitRow
-from connector.rights.service import Rights, permit_for
+from connector.rights.service import permit_for
 from connector.transfer import core
 from connector.transfer.model import Transfer
 from connector.transfer.states import Message, State
@@ -20,38 +22,43 @@ from vocab.messages import catalogue
 from vocab.messages import transfer as messages
 from vocab.records.envelope import digest
 
+Json = dict[str, Any]
+
 
 async def start(
     runtime: Runtime,
     person: str,
     *,
-    study: str,
     provider: str,
     agreement: str,
+    study: str | None = None,
     zone: str | None = None,
+    target: Json | None = None,
     format: str = messages.PUSH_FORMAT,  # noqa: A002 - the protocol's word
 ) -> Transfer:
     """Asks `provider` for the data of `agreement`, by default pushed to the permit's zone. The hospital decides.
 
+    Public data are fetched, or pushed to `target` (an endpoint with its authorization).
     Raises `Refusal`: not-a-member, no-permit, transfer-exists.
     """
-    member = runtime.get(Rights).demand().member(provider)
-    if member is None or not member.active:
+    address, pid = peers.address(runtime, provider), str(uuid.uuid4())
+    if address is None:
         raise Refusal("not-a-member", rule="provider", seen=provider, study=study)
-    address, pid = member.url.rstrip("/") + catalogue.PATH, str(uuid.uuid4())
 
     def read(session: Session) -> tuple[PermitRow | None, Agreement | None]:
-        return permit_for(session, study), session.get(Agreement, agreement)
+        return permit_for(session, study) if study else None, session.get(Agreement, agreement)
 
     permit, known = await runtime.store.read(read)
-    target = zone or (permit.fields["zone"] if permit else None)
-    if target is None:
+    public = format in messages.PUBLIC_FORMATS and (known is None or known.permit is None)
+    place = None if public else zone or (permit.fields["zone"] if permit else None)
+    if not public and place is None:
         raise Refusal("no-permit", rule="permit", study=study)
+    where = messages.over_http(target["endpoint"], target.get("authorization", "")) if target and public else None
     message = messages.request(
         pid,
         runtime.settings.url.rstrip("/") + catalogue.PATH,
         agreement,
-        target,
+        messages.to_zone(place) if place else where,
         study=study,
         permit=permit.id if permit else None,
         format=format,
@@ -59,7 +66,7 @@ async def start(
 
     def begin(unit: Unit) -> Transfer:
         now = runtime.now()
-        taken = in_force(unit.session, agreement)
+        taken = None if public else in_force(unit.session, agreement)
         if taken is not None:
             raise Refusal("transfer-exists", transfer=taken.id, state=taken.state, study=study)
         row = Transfer(
@@ -73,7 +80,7 @@ async def start(
             study=study,
             permit=permit.id if permit else None,
             format=format,
-            zone=target,
+            zone=place,
             request=digest(message),
             by=person,
             begun_at=now,

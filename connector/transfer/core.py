@@ -67,7 +67,7 @@ def received(unit: Unit, row: Transfer, kind: Message, message_id: str | None, r
     except Refusal as refusal:
         refusal.values.update(study=row.study, by=row.peer)
         raise
-    row.changed_at = now
+    row.changed_at, row.waits = now, False
     unit.session.add(
         TransferMessage(
             process=row.id, direction="in", peer=row.peer, message=message_id, kind=kind, body=raw.decode(), at=now
@@ -78,25 +78,42 @@ def received(unit: Unit, row: Transfer, kind: Message, message_id: str | None, r
 
 def sent(unit: Unit, row: Transfer, kind: Message, message: Json, now: int) -> None:
     """We send `message`: our own state moves now, delivery is promised."""
-    row.state, row.changed_at = after(_state(row), Side(row.side), kind), now
-    delivery.send(unit, row, kind, message, now)
+    before = row.state
+    row.state, row.changed_at, row.waits = after(_state(row), Side(row.side), kind), now, False
+    delivery.send(unit, row, kind, message, before, now)
     unit.session.flush()
 
 
-def terminate(unit: Unit, runtime: Runtime, row: Transfer, refusal: Refusal) -> None:
+def waiting(unit: Unit, row: Transfer, now: int) -> None:
+    """Nothing starts by itself: one of our people is asked."""
+    row.waits = True
+    journal.record(
+        unit, "transfer-waits", now=now, study=row.study, by=row.peer, outcome="waiting", dataset=row.dataset
+    )
+
+
+def pids(row: Transfer) -> tuple[str, str]:
+    """Both process ids. Raises `Refusal("peer-silent")` while the provider has not answered our request."""
+    if row.provider_pid is None:
+        raise Refusal("peer-silent", pid=row.id, peer=row.peer)
+    return row.consumer_pid, row.provider_pid
+
+
+def terminate(unit: Unit, runtime: Runtime, row: Transfer, refusal: Refusal, words: str | None = None) -> None:
     """We end it and say why. A peer that never answered our request is not told: it knows of nothing."""
     now = runtime.now()
     if row.provider_pid is None:
         row.state, row.changed_at = after(_state(row), Side(row.side), Message.TERMINATION), now
     else:
-        message = messages.step("TransferTerminationMessage", row.consumer_pid, row.provider_pid, refusal)
+        message = messages.step("TransferTerminationMessage", row.consumer_pid, row.provider_pid, refusal, words)
         sent(unit, row, Message.TERMINATION, message, now)
-    ended(unit, runtime, row, refusal)
+    ended(unit, runtime, row, refusal, words)
 
 
-def ended(unit: Unit, runtime: Runtime, row: Transfer, refusal: Refusal) -> None:
+def ended(unit: Unit, runtime: Runtime, row: Transfer, refusal: Refusal, words: str | None = None) -> None:
     """What follows from an end without success, whoever ended it."""
     now = runtime.now()
+    row.waits, row.reason = False, words
     row.code, row.rule = refusal.code, refusal.rule
     row.needed, row.seen = (None if value is None else str(value)[:1000] for value in (refusal.needed, refusal.seen))
     journal.refused(unit, refusal, now=now, kind="transfer-ended", study=row.study, by=row.peer)

@@ -34,13 +34,15 @@ _PATHS: Final = {
 }
 
 
-def send(unit: Unit, transfer: Transfer, kind: Message, message: Json, now: int) -> None:
-    """Promises that `message` is delivered, after everything promised for this transfer before."""
+def send(unit: Unit, transfer: Transfer, kind: Message, message: Json, before: str, now: int) -> None:
+    """Promises that `message` is delivered, after everything promised for this transfer before. `before`: the state
+    that it was sent from."""
     theirs = transfer.provider_pid if transfer.side == Side.CONSUMER else transfer.consumer_pid
     payload = {
         "transfer": transfer.id,
         "peer": transfer.peer,
         "url": transfer.address + _PATHS[kind].format(pid=quote(theirs or "", safe="")),
+        "before": before,
         "state": transfer.state,
         "process": f"{transfer.address}/transfers/{quote(theirs, safe='')}" if theirs else None,
         "message": message,
@@ -53,10 +55,19 @@ def send(unit: Unit, transfer: Transfer, kind: Message, message: Json, now: int)
             peer=transfer.peer,
             message=message["@id"],
             kind=kind,
-            body=json.dumps(message, ensure_ascii=False),
+            body=json.dumps(without_secrets(message), ensure_ascii=False),
             at=now,
         )
     )
+
+
+def without_secrets(message: Json) -> Json:
+    """The message as it is kept: the values of an address's properties are keys to data."""
+    if "dataAddress" not in message:
+        return message
+    address = message["dataAddress"]
+    properties = [{**one, "value": "…"} for one in address.get("endpointProperties", ())]
+    return {**message, "dataAddress": {**address, "endpointProperties": properties}}
 
 
 async def deliver(runtime: Runtime, row: Promise) -> Answer | None:
@@ -83,4 +94,4 @@ async def _had(runtime: Runtime, payload: Json) -> bool:
     except Unreachable:
         return False
     theirs = answer.body.get("state") if answer.ok and isinstance(answer.body, dict) else None
-    return PROGRESS.get(str(theirs), -1) >= PROGRESS[payload["state"]]
+    return theirs != payload.get("before") and PROGRESS.get(str(theirs), -1) >= PROGRESS[payload["state"]]

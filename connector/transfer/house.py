@@ -105,7 +105,7 @@ def house(
 
 def _sealed(row: Transfer, size: int) -> Sealed:
     done = row.state == "COMPLETED"
-    return Sealed(row.dataset or "–", row.zone, row.state, size if done else 0, row.changed_at)
+    return Sealed(row.dataset or "–", row.zone or "–", row.state, size if done else 0, row.changed_at)
 
 
 def _released(releases: Sequence[KeyRelease], certified: set[str]) -> Iterable[Released]:

@@ -15,7 +15,7 @@ from connector.negotiation import service as negotiation
 from connector.negotiation.model import Agreement
 from connector.policy.decisions import Decision
 from connector.policy.service import Policies
-from connector.rights import facts
+from connector.rights import facts, peers
 from connector.rights.model import PermitRow
 from connector.rights.relay import relayed
 from connector.rights.service import Rights
@@ -38,6 +38,11 @@ class Given:
     snapshot: Snapshot | None
     dataset: Json | None
     proven: Json | None
+
+    @property
+    def public(self) -> bool:
+        """Whether the data are, in so many words."""
+        return self.dataset is not None and self.dataset["non_public"] is False
 
     @property
     def zone(self) -> str | None:
@@ -65,7 +70,7 @@ def given(session: Session, agreement_id: str, consumer: str | None = None) -> G
         raise Refusal("no-agreement", rule="agreement.consumer", seen=agreement_id)
     return Given(
         row,
-        session.get(PermitRow, row.permit),
+        session.get(PermitRow, row.permit) if row.permit else None,
         snapshot_for(session, row.study, row.dataset) if row.study else None,
         dataset_facts(session.get(Dataset, row.dataset)),
         negotiation.agreement_facts(session, row.id),
@@ -98,7 +103,7 @@ async def judged(
     level = walls if isinstance(walls, str) else None
     zone = facts.zone(standing, found.zone, level) if found.zone else None
     known = {
-        "party": facts.party(standing, found.agreement.consumer),
+        "party": peers.party(runtime, found.agreement.consumer),
         "standing": facts.standing(standing, now),
         "revision": facts.revision(standing, policies.revision),
         "dataset": found.dataset,

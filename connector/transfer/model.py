@@ -28,7 +28,7 @@ class Transfer(ConnectorTable, table=True):
     permit: str | None = None
     format: str
     zone: str | None = None
-    source: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))  # where the consumer fetches public data
+    source: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))  # where we fetch public data
     target: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))  # where the provider pushes them
     token: str | None = Field(default=None, index=True)  # digest of the token under which they are fetched now
     fetched: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))  # what arrived here: bytes, sha256

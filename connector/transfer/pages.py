@@ -128,7 +128,7 @@ def transfers_table(rows: Iterable[Transfer], faces: Faces) -> Table:
 
 def _transfer(row: Transfer, faces: Faces) -> tuple[Cell, ...]:
     state = Badge(STATES.get(row.state, "waiting"), Said(f"transfer-{row.state or 'begun'}"))
-    return row.dataset, faces.name(row.zone), state, row.code, AtSecond(row.changed_at)
+    return row.dataset, faces.name(row.zone or row.peer), state, row.code, AtSecond(row.changed_at)
 
 
 def _hospital(runtime: Runtime, look: Look) -> Iterable[Panel]:

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any, Final
 
-from sqlmodel import Session, select
+from sqlmodel import select
 
 from connector.evidence import journal
 from connector.identity.service import spend
@@ -13,11 +13,13 @@ from connector.kit.db import Unit
 from connector.kit.ports import Unreachable
 from connector.kit.runtime import Runtime
 from connector.negotiation.states import Side
-from connector.rights.service import Rights, grant
-from connector.transfer import core, judgement
+from connector.rights import peers
+from connector.rights.service import grant
+from connector.transfer import core, judgement, public
 from connector.transfer.consumer import in_force
 from connector.transfer.judgement import Given, Judgement
 from connector.transfer.model import DataKey, Transfer
+from connector.transfer.public import begun
 from connector.transfer.states import Message, State
 from vocab import terms
 from vocab.errors import Refusal
@@ -44,13 +46,15 @@ async def receive_request(runtime: Runtime, by: Caller, message: TransferRequest
 
 
 async def _receive_request(runtime: Runtime, by: Caller, message: TransferRequest) -> Json:
-    address = _callback(runtime, by.did, message.callback)
+    address = peers.callback(runtime, by.did, message.callback)
     wanted = destination(message.format, message.address)
     asked = digest({"agreement": message.agreement, "callback": address, **wanted})
-    kept = await runtime.store.read(lambda session: _begun(session, by.did, message.consumer_pid))
+    kept = await runtime.store.read(lambda session: begun(session, by.did, message.consumer_pid))
     if kept is not None:
         return await runtime.store.run(lambda unit: _again(unit, runtime, by, kept.id, asked))
     found = await runtime.store.read(lambda session: judgement.given(session, message.agreement, by.did))
+    if found.public:
+        return await public.receive_request(runtime, by, message, address, asked, found)
     walls = None
     if found.zone is not None and wanted == {"kind": "push", "zone_did": found.zone, "slot": True}:
         walls = await _walls(runtime, found.zone)
@@ -105,7 +109,7 @@ def hold(unit: Unit, row: Transfer, found: Given, judged: Judgement, now: int) -
         kind="transfer",
         id=row.id,
         study=row.study,
-        parties=[found.agreement.provider, found.agreement.consumer, row.zone],
+        parties=[found.agreement.provider, found.agreement.consumer, str(row.zone)],
         revision=judged.decision.revision,
         valid_until=found.agreement.until,
         now=now,
@@ -114,22 +118,6 @@ def hold(unit: Unit, row: Transfer, found: Given, judged: Judgement, now: int) -
         snapshot=found.agreement.snapshot,
         leans=judged.leans,
     )
-
-
-def _callback(runtime: Runtime, peer: str, callback: str) -> str:
-    """Where the peer takes answers: an address of its own, as the standing list knows it."""
-    member = runtime.get(Rights).demand().member(peer)
-    home, given = member.url.rstrip("/") if member else "–", callback.rstrip("/")
-    if given != home and not given.startswith(f"{home}/"):
-        raise Refusal("callback-foreign", needed=home, seen=given)
-    return given
-
-
-def _begun(session: Session, peer: str, consumer_pid: str) -> Transfer | None:
-    query = select(Transfer).where(
-        Transfer.peer == peer, Transfer.consumer_pid == consumer_pid, Transfer.side == Side.PROVIDER
-    )
-    return session.exec(query).first()
 
 
 def _again(unit: Unit, runtime: Runtime, by: Caller, pid: str, asked: str) -> Json:
@@ -146,7 +134,7 @@ def _begin(
     """Creates transfer and data key together, and promises that the parts are sealed."""
     now = runtime.now()
     spend(unit, by, now)
-    kept = _begun(unit.session, by.did, row.consumer_pid)
+    kept = begun(unit.session, by.did, row.consumer_pid)
     if kept is not None:  # the same request, twice at once
         return core.shown(kept)
     judgement.still(unit.session, found)
@@ -181,7 +169,7 @@ def _data_key(unit: Unit, found: Given, now: int) -> None:
             DataKey(
                 id=str(uuid.uuid4()),
                 agreement=found.agreement.id,
-                study=found.agreement.study,
+                study=str(found.agreement.study),
                 snapshot=found.snapshot.id,
                 digest=found.snapshot.digest,
                 made_at=now,

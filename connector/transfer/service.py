@@ -19,6 +19,7 @@ from connector.negotiation.states import Side
 from connector.rights.service import Rights, end_grant, permit_for
 from connector.transfer import certificates, core, delivery, ending, provider, staging
 from connector.transfer.consumer import start, start_study
+from connector.transfer.hands import end
 from connector.transfer.house import House, house
 from connector.transfer.model import Transfer
 from connector.transfer.states import TERMINAL, Message
@@ -41,9 +42,13 @@ async def receive(runtime: Runtime, by: Caller, pid: str, kind: Message, message
         core.received(unit, row, kind, message.id, message.raw, now)
         if row.provider_pid is None:
             row.provider_pid = message.provider_pid  # it overtook the answer to our request
-        if isinstance(message, TransferStep) and kind is Message.TERMINATION:
-            core.ended(unit, runtime, row, problems.said(message.body).refusal())
+        if isinstance(message, TransferStart) and message.address is not None and row.side == Side.CONSUMER:
+            row.source = message.address.to_json()
+        said = problems.said(message.body) if isinstance(message, TransferStep) else None
+        if said is not None and kind is Message.TERMINATION:
+            core.ended(unit, runtime, row, said.refusal(), said.reason)
             return
+        row.reason = said.reason if said is not None and kind is Message.SUSPENSION else None
         if row.state in TERMINAL:
             end_grant(unit, kind="transfer", id=row.id, now=now)
         journal.record(
@@ -51,19 +56,6 @@ async def receive(runtime: Runtime, by: Caller, pid: str, kind: Message, message
         )
 
     await runtime.store.run(take)
-
-
-async def end(runtime: Runtime, pid: str, person: str) -> Transfer:
-    """One of our people ends a transfer. Raises `Refusal("not-found" | "transition-refused")`."""
-
-    def ending_it(unit: Unit) -> Transfer:
-        row = unit.session.get(Transfer, pid)
-        if row is None:
-            raise Refusal("not-found", what=pid)
-        core.terminate(unit, runtime, row, Refusal("ended-by-person", person=person))
-        return row
-
-    return await runtime.store.run(ending_it)
 
 
 def transfers(session: Session, study: str | None = None, *, after: str = "", limit: int = 100) -> list[Transfer]:

@@ -46,6 +46,7 @@ class Load:
     """What is to be pushed, and under which agreement."""
 
     transfer: Transfer
+    zone: str
     key: DataKey
     snapshot: Snapshot | None
     found: Given
@@ -103,9 +104,9 @@ async def push(runtime: Runtime, row: Promise) -> Performed:
         return None
     if load.transfer.state == State.SUSPENDED:
         raise TryLater("suspended", 5.0)
-    walls = (await judgement.about_zone(runtime, load.transfer.zone)).get("walls")
+    walls = (await judgement.about_zone(runtime, load.zone)).get("walls")
     slot = await _slot(runtime, load, row)
-    where = {"kind": "push", "zone_did": load.transfer.zone, "slot": bool(slot["slot"])}
+    where = {"kind": "push", "zone_did": load.zone, "slot": bool(slot["slot"])}
     judged = await judgement.judged(
         runtime,
         Gate.TRANSFER,
@@ -145,14 +146,14 @@ def _load(session: Session, pid: str) -> Load:
         {"envelope": kept.envelope, "payload": kept.payload, "salt": kept.salt, "proof": kept.proof} if kept else None
     )
     found = judgement.given(session, transfer.agreement)
-    return Load(transfer, key, session.get(Snapshot, key.snapshot), found, receipt)
+    return Load(transfer, str(transfer.zone), key, session.get(Snapshot, key.snapshot), found, receipt)
 
 
 async def _slot(runtime: Runtime, load: Load, row: Promise) -> Json:
     """A slot of the zone with a fresh token. Asked again, the zone gives the same slot and says what lies in it."""
-    url = _zone_url(runtime, load.transfer.zone)
+    url = _zone_url(runtime, load.zone)
     body = load.wanted(runtime.settings.name)
-    answer = await ask(runtime, "POST", f"{url}/slots", load.transfer.zone, json=body)
+    answer = await ask(runtime, "POST", f"{url}/slots", load.zone, json=body)
     if not answer.ok:
         raise _no(relayed(answer), row)
     given = answer.body if isinstance(answer.body, dict) else {}
@@ -164,7 +165,7 @@ async def _slot(runtime: Runtime, load: Load, row: Promise) -> Json:
 
 async def _put(runtime: Runtime, load: Load, slot: Json, part: str, row: Promise) -> None:
     """The bytes go where the slot says, and nowhere that the consumer named."""
-    zone = load.transfer.zone
+    zone = load.zone
     url = f"{_zone_url(runtime, zone)}/slots/{quote(slot['slot'], safe='')}/{part}"
     token = issue(runtime.keys, runtime.did, zone, runtime.now())
     headers = {"authorization": f"Bearer {token}", "slot-token": slot["token"]}

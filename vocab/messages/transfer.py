@@ -1,7 +1,7 @@
 """Data transfer: the messages both sides send (DSP 2025-1, transfer process protocol)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from vocab import terms
@@ -10,13 +10,20 @@ from vocab.messages import reading, writing
 
 Json = dict[str, Any]
 
-#: The only format of this space: the provider pushes ciphertext to the zone.
+#: How sealed data go: the provider pushes ciphertext to the zone.
 PUSH_FORMAT: Final = "DurePush-PUSH"
-#: The only kind of address that a consumer may name: a zone, by its DID.
+#: How public data go: the consumer fetches them, or names an address to which they are posted.
+HTTP_PULL: Final = "HttpData-PULL"
+HTTP_PUSH: Final = "HttpData-PUSH"
+PUBLIC_FORMATS: Final = frozenset({HTTP_PULL, HTTP_PUSH})
+#: The only kind of address that a consumer of sealed data may name: a zone, by its DID.
 ZONE_ADDRESS: Final = terms.iri("med:zone")
+#: An address that speaks HTTP, as the protocol's own examples name it.
+HTTP_ADDRESS: Final = "https://w3id.org/idsa/v4.1/HTTP"
 
+_EDC: Final = "https://w3id.org/edc/v0.0.1/ns/"
 #: How another connector names the endpoint when it hides it among the properties.
-_ENDPOINT_NAMES: Final = frozenset({"endpoint", "https://w3id.org/edc/v0.0.1/ns/endpoint"})
+_ENDPOINT_NAMES: Final = ("endpoint", "baseUrl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,14 @@ class DataAddress:
     endpoint_type: str
     endpoint: str | None
     properties: Mapping[str, str]
+
+    def said(self, name: str) -> str | None:
+        """A property by its plain name, in either dialect."""
+        return self.properties.get(name, self.properties.get(_EDC + name))
+
+    def to_json(self) -> Json:
+        """What is kept of it."""
+        return {"endpoint": self.endpoint, "authorization": self.said("authorization"), "type": self.said("authType")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +115,13 @@ def request(
     consumer_pid: str,
     callback: str,
     agreement: str,
-    zone: str,
+    address: Json | None,
     *,
-    study: str,
-    permit: str | None,
+    study: str | None = None,
+    permit: str | None = None,
     format: str = PUSH_FORMAT,  # noqa: A002 - the protocol's word
 ) -> Json:
-    """Asks the provider to push to `zone` (a DID): nothing else of the address counts."""
-    address = {"@type": "DataAddress", "endpointType": ZONE_ADDRESS, "endpoint": zone}
+    """Asks for data: pushed to `address`, or (without one) to be fetched."""
     members = {
         "consumerPid": consumer_pid,
         "callbackAddress": callback,
@@ -120,9 +134,26 @@ def request(
     return writing.message("TransferRequestMessage", **members)
 
 
-def start(consumer_pid: str, provider_pid: str) -> Json:
-    """P starts. A push needs no address."""
-    return writing.message("TransferStartMessage", consumerPid=consumer_pid, providerPid=provider_pid)
+def to_zone(zone: str) -> Json:
+    """The address of a zone (a DID): nothing else of the address counts."""
+    return {"@type": "DataAddress", "endpointType": ZONE_ADDRESS, "endpoint": zone}
+
+
+def over_http(endpoint: str, token: str) -> Json:
+    """An address on HTTP with the token to show there, in the protocol's words and in those of another connector."""
+    values = {"authorization": token, "authType": "bearer"}
+    names = {**values, _EDC + "endpoint": endpoint, **{_EDC + name: value for name, value in values.items()}}
+    names[_EDC + "endpointType"] = HTTP_ADDRESS
+    properties = [{"@type": "EndpointProperty", "name": name, "value": value} for name, value in names.items()]
+    head = {"@type": "DataAddress", "endpointType": HTTP_ADDRESS, "endpoint": endpoint}
+    return {**head, "endpointProperties": properties}
+
+
+def start(consumer_pid: str, provider_pid: str, address: Json | None = None) -> Json:
+    """P starts, or either side resumes. `address`: where the data are to be fetched; a push needs none."""
+    return writing.message(
+        "TransferStartMessage", consumerPid=consumer_pid, providerPid=provider_pid, dataAddress=address
+    )
 
 
 def step(
@@ -138,5 +169,6 @@ def _address(found: Json) -> DataAddress | None:
     if given is None:
         return None
     properties = {one["name"]: one["value"] for one in given.get("endpointProperties", ())}
-    hidden = next((value for name, value in properties.items() if name in _ENDPOINT_NAMES), None)
-    return DataAddress(given["endpointType"], given.get("endpoint") or hidden, properties)
+    address = DataAddress(given["endpointType"], given.get("endpoint"), properties)
+    hidden = next(filter(None, map(address.said, _ENDPOINT_NAMES)), None)
+    return replace(address, endpoint=address.endpoint or hidden)

@@ -26,7 +26,7 @@ WRITTEN: list[tuple[dict[str, Any], Callable[[bytes], Any]]] = [
     (negotiation.verification("c-1", "p-1"), negotiation.read_verification),
     (negotiation.event("c-1", "p-1", "FINALIZED"), negotiation.read_event),
     (negotiation.termination("c-1", "p-1", Refusal("offer-changed", seen="k")), negotiation.read_termination),
-    (transfer.request("c-1", CALLBACK, "a-1", "did:web:p01", study="s", permit="p"), transfer.read_request),
+    (transfer.request("c-1", CALLBACK, "a-1", transfer.to_zone("did:web:p01"), study="s", permit="p"), transfer.read_request),
     (transfer.start("c-1", "p-1"), transfer.read_start),
     (
         transfer.step("TransferCompletionMessage", "c-1", "p-1"),
@@ -225,7 +225,7 @@ def test_an_address_hidden_in_properties_is_found() -> None:
             {"@type": "EndpointProperty", "name": "https://w3id.org/edc/v0.0.1/ns/endpoint", "value": "e"}
         ],
     }
-    request = transfer.request("c-1", CALLBACK, "a-1", "z", study="s", permit="p")
+    request = transfer.request("c-1", CALLBACK, "a-1", transfer.to_zone("z"), study="s", permit="p")
     found = transfer.read_request(raw({**request, "dataAddress": hidden}))
     assert found.address is not None
     assert found.address.endpoint == "e"
