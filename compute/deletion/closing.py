@@ -39,6 +39,8 @@ from vocab.records.envelope import opened
 Json = dict[str, Any]
 #: The steps, in order; each promises the next.
 STEPS: Final = ("closing-wipe", "closing-keys", "closing-certify")
+#: The code of a hospital that destroyed other keys than those we know of.
+_DIFFER: Final = "keys-differ"
 _PATIENCE: Final = 0.2
 _MOST: Final = 500
 
@@ -172,7 +174,7 @@ async def _confirmed(runtime: Runtime, study: str, provider: str, mine: list[Slo
         body = opened(answer.body, "keys-destroyed", known.receipts, provider)
         named = {str(one["key_id"]) for one in body["keys"]}
         if body["study"] != study or body["hospital"] != provider or named != {one.key_id for one in mine}:
-            raise TryLater(f"{provider} speaks of other keys")
+            raise TryLater(f"{provider} – {_DIFFER}")
     except (Refusal, KeyError, TypeError) as error:
         raise TryLater(str(error)) from None
     return answer.body

@@ -31,6 +31,8 @@ TOKENS: Final = frozenset({"outcome", "state", "phase", "type", "kind", "what", 
 #: A number of this size is a time (UTC ms, 2001 to 2100): neither money nor counts of ours come near it.
 TIMES: Final = (1_000_000_000_000, 4_102_444_800_000)
 IRI: Final = re.compile(r"https?://[^\s,'\"()\[\]]+")
+#: What may be one of our codes, by itself or in a text.
+CODE: Final = re.compile(r"(?<![\w=])[a-z]+(?:-[a-z]+)+\b")
 OUTCOMES: Final = frozenset(get_args(Outcome))
 
 RECEIPT_HEADERS: Final = ("receipt-type", "receipt-parties", "receipt-signed", "receipt-log", "receipt-files")
@@ -127,13 +129,12 @@ def _effect(kind: str) -> Value:
 
 def _hindrance(said: str | None, name: Name) -> Value:
     """Why it did not work last time: our own codes in words, organisations by name."""
-    if said is None:
-        return None
-    return Both(_dids(text(reason(said), "ko"), name, "ko"), _dids(text(reason(said), "en"), name, "en"))
+    return None if said is None else Both(_told(said, name, "ko"), _told(said, name, "en"))
 
 
-def _dids(value: str, name: Name, language: Language) -> str:
-    return DID.sub(lambda found: text(name(found[0]), language), value)
+def _told(said: str, name: Name, language: Language) -> str:
+    coded = CODE.sub(lambda found: text(reason(found[0]), language), said)
+    return DID.sub(lambda found: text(name(found[0]), language), coded)
 
 
 def _whom(row: Promise, parties: Mapping[str, str]) -> str | None:

@@ -20,7 +20,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {"FINALIZED": "done", "TERMINATED": "refus
 AGREEMENTS: Final[dict[str, Outcome]] = {
     "FINALIZED": "done",
     "AGREED": "waiting",
-    "ENDED": "refused",
+    "ENDED": "done",
     "VOID": "refused",
 }
 

@@ -129,13 +129,13 @@ def promise(**more: Any) -> Promise:
 
 def test_the_outbox_says_for_whom_it_waits_and_since_when() -> None:
     rows = [
-        promise(payload={"id": "r-1"}, attempts=3, last_error="timeout of did:web:h03"),
+        promise(payload={"id": "r-1"}, attempts=3, last_error="did:web:h03 – keys-differ"),
         promise(kind="standing", process="standing did:web:h03", last_error="provider-stopped"),
         promise(kind="unheard-of"),
     ]
     first, second, third = views.waits(rows, {"r-1": "did:web:a02"}, name, NOW)
     assert (first.whom, int(first.since), first.attempts) == ("«a02»", NOW - 60_000, 3)
-    assert text(first.why, "en") == "timeout of «h03»"
+    assert text(first.why, "en") == "«h03» – The hospital speaks of other keys than those of what it staged here."
     assert second.whom == "«h03»"
     assert (text(second.why, "ko"), text(second.why, "en")) == (
         "제공기관이 이용을 중지했습니다.",
