@@ -1,6 +1,7 @@
 """Steps 9 and 10: A02 agrees with both hospitals under one study; ciphertext is staged, keys stay home."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from connector.play import cast
@@ -33,7 +34,7 @@ async def step_9(play: Play) -> None:
     with report.done(9, "receipts") as shown:
         rows = await play.until("both receipts are signed by both and logged", lambda: _proven(play))
         for node in cast.DATASETS:
-            subject = await receipt(play, node, "agreement")
+            subject = await play.until(f"{node} has the proof", partial(receipt, play, node, "agreement"))
             expect(subject["permit"] == play.kept["permit"]["id"], subject)
             expect(subject["snapshot"] == play.kept[f"snapshot-{node}"]["digest"], subject)
         shown["proven"] = len(rows)

@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import httpx
 
 from connector.play.hands import Late, NotSo, Said
 from connector.play.scenario import ROWS, STEPS, parts, whole
 from connector.play.tell import Teller
 from vocab.errors import Language, Refusal, render
 from vocab.words import word
+
+#: A row that ends in one of these did not come out: an answer of another shape, none in time, a node that is gone.
+WRONG: Final = (Late, NotSo, LookupError, TypeError, ValueError, StopIteration, TimeoutError, httpx.HTTPError)
 
 
 class Failed(Exception):
@@ -65,7 +70,7 @@ class Report:
         begun, shown = time.monotonic(), dict(values)
         try:
             yield shown
-        except (Said, Late, Refusal, NotSo, KeyError, TypeError) as error:
+        except (Said, Refusal, *WRONG) as error:
             code = getattr(error, "code", None)
             self._line(step, key, "done", "failed", code, begun, {**shown, "why": str(error) or type(error).__name__})
             raise Failed(key) from error
@@ -82,7 +87,7 @@ class Report:
         except (Said, Refusal) as error:
             code, said = error.code, error
             shown.update(self._reason(error))
-        except (Late, NotSo, KeyError, TypeError) as error:
+        except WRONG as error:
             shown["why"] = str(error) or type(error).__name__
         if code is None and (code := shown.pop("code", None)) and "why" not in shown:
             told = {name: shown.pop(name, None) for name in ("rule", "needed", "seen")}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from connector.kit.logs import log_to
 from connector.node import Node, build
-from connector.play.hands import Hands, Late, NotSo, Said
+from connector.play.hands import Hands, Said
 from connector.play.join import join
 from connector.play.memory import Peak
-from connector.play.report import Failed, Report, process_began
+from connector.play.report import WRONG, Failed, Report, process_began
 from connector.play.space import Space, held, listeners, opened
 from connector.play.stage import Play
 from connector.play.study_one import play
@@ -87,7 +87,7 @@ async def _play(stage: Play) -> bool:
     except Failed as failed:
         _demand_store(failed.__cause__)
         return False
-    except (Said, Late, NotSo) as error:
+    except (Said, *WRONG) as error:
         _demand_store(error)
         stage.report.broke(error)
         return False

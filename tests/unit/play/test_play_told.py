@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from connector.play import hands
@@ -47,7 +48,19 @@ def test_a_row_passes_only_with_the_code_that_the_scenario_names(capsys: pytest.
     assert not report.finish(0)
 
 
-@pytest.mark.parametrize("error", [Said(500, {}), Late("it"), NotSo("so"), Refusal("expired"), KeyError("x")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        Said(500, {}),
+        Late("it"),
+        NotSo("so"),
+        Refusal("expired"),
+        KeyError("x"),
+        StopIteration(),
+        TimeoutError(),
+        httpx.ConnectError("gone"),
+    ],
+)
 def test_what_goes_wrong_in_a_row_that_must_succeed_ends_the_play(error: Exception) -> None:
     report = Report("en", as_json=True)
     with pytest.raises(Failed), report.done(1, "same-digest"):
