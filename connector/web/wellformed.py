@@ -2,6 +2,7 @@
 reader reads the same way. The framework's own reader takes NaN, names that stand twice and half characters.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from fastapi import Request
@@ -11,21 +12,27 @@ from vocab.messages.reading import strict
 
 #: No message of ours is nested deeper: an envelope's policy reaches about 20.
 MOST_DEPTH: Final = 64
+_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 async def well_formed(request: Request) -> None:
     """A dependency of every route. Raises `Refusal("request-invalid")`."""
-    for where, text in (("path", request.scope["path"]), *request.query_params.multi_items()):
-        if "\x00" in text or "\x00" in where:
-            raise Refusal("request-invalid", where=where.replace("\x00", "?")[:100], why="a zero byte")
-    if getattr(request.scope["route"], "body_field", None) is None or not _json(request):
+    _kept([("path", request.scope["path"]), *request.query_params.multi_items()])
+    if getattr(request.scope["route"], "body_field", None) is None:  # nothing is read, or the route reads by itself
         return
-    try:
-        strict(await request.body() or b"null", MOST_DEPTH)
-    except ValueError as error:
-        raise Refusal("request-invalid", where="body", why=str(error)[:200]) from None
-
-
-def _json(request: Request) -> bool:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    if kind in _FORMS:
+        fields = (await request.form()).multi_items()
+        _kept([(name, value) for name, value in fields if isinstance(value, str)])
+    elif kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
+        try:
+            strict(await request.body() or b"null", MOST_DEPTH)
+        except ValueError as error:
+            raise Refusal("request-invalid", where="body", why=str(error)[:200]) from None
+
+
+def _kept(pairs: Iterable[tuple[str, str]]) -> None:
+    """Raises unless PostgreSQL could keep all of it."""
+    for name, text in pairs:
+        if "\x00" in name or "\x00" in text:
+            raise Refusal("request-invalid", where=name.replace("\x00", "?")[:100], why="a zero byte")

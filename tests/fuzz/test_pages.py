@@ -7,9 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 import pytest
-from fastapi.routing import APIRoute
 
-from connector.node import roles
 from tests.fuzz.verdicts import Findings, answered, faults
 from tests.fuzz.world import NODES, World
 
@@ -37,7 +35,7 @@ FIELDS: Final = ("reason", "what", "verdict", "complete", "vote", "next", "snaps
 @pytest.mark.parametrize("node", NODES)
 def test_every_page_and_form_answers_whatever_is_asked(fuzzed: World, node: str) -> None:
     found = Findings()
-    for route in pages(fuzzed, node):
+    for route in fuzzed.pages(node):
         for method in route.methods or ():
             for number, (path, value) in enumerate(addresses(fuzzed, route.path)):
                 form = dict.fromkeys(FIELDS[: number % len(FIELDS) + 1], value) if method == "POST" else None
@@ -61,15 +59,6 @@ def test_every_page_and_form_answers_whatever_is_asked(fuzzed: World, node: str)
                     how = f"{method} {path[:300]} {form or query}\n    {answer.status} {answer.text[:400]}"
                     found.add(f"{method} {route.path}", fault, how)
     found.nothing(f"pages of {node}")
-
-
-def pages(world: World, node: str) -> list[APIRoute]:
-    """The routes that no document lists."""
-    routers = [router for role in roles(world.settings(node)) for room in role.rooms for router in room.routers]
-    found = [one for router in routers for one in router.routes if isinstance(one, APIRoute)]
-    hidden = [one for one in found if not one.include_in_schema]
-    assert hidden
-    return hidden
 
 
 def addresses(world: World, path: str) -> Iterator[tuple[str, str]]:

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import requests
+from fastapi.routing import APIRoute
 from sqlalchemy import inspect, text
 
 from connector.identity.tokens import issue
 from connector.kit.db import Store
 from connector.kit.keys import Keys
 from connector.kit.ports import Answer
-from connector.kit.settings import Settings
+from connector.node import roles
 from connector.play import cast
 from connector.play import space as made
 from connector.play.hands import until
@@ -122,9 +123,13 @@ class World:
         """The token of a node's person with all duties."""
         return self._tokens[node]
 
-    def settings(self, node: str) -> Settings:
-        """A node's settings."""
-        return self._space.space.nodes[node]
+    def pages(self, node: str) -> list[APIRoute]:
+        """The routes of a node that no document lists."""
+        rooms = [room for role in roles(self._space.space.nodes[node]) for room in role.rooms]
+        found = [one for room in rooms for router in room.routers for one in router.routes]
+        hidden = [one for one in found if isinstance(one, APIRoute) and not one.include_in_schema]
+        assert hidden
+        return hidden
 
     def keys(self, node: str) -> Keys:
         """A node's keys."""

@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 
 import pytest
-from web_node import BEARER, BROWSER, Visitor, make
+from web_node import BEARER, BROWSER, OURS, TOKEN, Visitor, make
 
 ENGLISH = {"Accept": "text/html", "Accept-Language": "en-US,en;q=0.9,ko;q=0.5"}
 
@@ -84,6 +84,12 @@ def test_json_that_two_readers_would_read_differently_is_malformed(content: byte
 def test_a_zero_byte_in_an_address_is_malformed(path: str) -> None:
     answer = Visitor(make()).get(path, headers=BEARER)
     assert (answer.status_code, answer.json()["code"]) == (422, "request-invalid")
+
+
+def test_a_zero_byte_in_a_form_is_malformed() -> None:
+    for field in ("next", "more"):
+        answer = Visitor(make()).post("/login", data={"token": TOKEN, field: "/\x00"}, headers=OURS)
+        assert (answer.status_code, answer.json()["code"]) == (422, "request-invalid")
 
 
 def test_unknown_addresses_and_methods_have_codes() -> None:
