@@ -54,6 +54,7 @@ async def step_6(play: Play) -> None:
             await play.hand(node, "steward").post("/api/delegations", wanted)
     plan = await whole_plan(play)
     foreign = [*plan["datasets"], {"id": cast.UNDELEGATED, "provider": play.did("h03"), "columns": ["hba1c"]}]
+    draft = await pi.post("/api/studies", {"title": plan["title"], "plan": plan})
     for key, broken in (
         ("attestation", {**plan, "attestations": plan["attestations"][1:]}),
         ("irb-missing", {**plan, "irb": None}),
@@ -61,9 +62,9 @@ async def step_6(play: Play) -> None:
         ("not-delegated", {**plan, "datasets": foreign}),
     ):
         with report.refused(6, key):
-            await _apply(pi, broken)
+            await _corrected(pi, draft["id"], broken)
     with report.done(6, "apply") as shown:
-        study = await _apply(pi, plan)
+        study = await _corrected(pi, draft["id"], plan)
         play.study = study["id"]
         play.remember()
         shown.update(study=play.study, datasets=len(plan["datasets"]), columns=len(cast.S1_COLUMNS))
@@ -74,9 +75,10 @@ async def step_6(play: Play) -> None:
         shown.update(state=row["state"], days=round(left / cast.DAY_MS, 1))
 
 
-async def _apply(pi: Hand, plan: Json) -> Json:
-    study: Json = await pi.post("/api/studies", {"title": plan["title"], "plan": plan})
-    applied: Json = await pi.post(f"/api/studies/{study['id']}/apply")
+async def _corrected(pi: Hand, study: str, plan: Json) -> Json:
+    """The draft with this plan, handed in."""
+    await pi.patch(f"/api/studies/{study}", {"plan": plan})
+    applied: Json = await pi.post(f"/api/studies/{study}/apply")
     return applied
 
 
@@ -128,7 +130,9 @@ async def approved(play: Play, title: str, node: str, period_ms: int) -> str:
     """A further study of A02 on the dataset of one hospital, approved by the same board in the same way."""
     plan = await whole_plan(play, period_ms=period_ms, risk="low", outcome_reward=0, title=title)
     plan["datasets"] = [one for one in plan["datasets"] if one["id"] == cast.DATASETS[node]]
-    study: str = (await _apply(play.hand("a02", "pi"), plan))["id"]
+    pi = play.hand("a02", "pi")
+    study: str = (await pi.post("/api/studies", {"title": plan["title"], "plan": plan}))["id"]
+    await pi.post(f"/api/studies/{study}/apply")
     path = f"/api/applications/{study}"
     await play.hand("op", "secretary").post(f"{path}/prescreen", {"complete": True, "reason": "서류가 모두 있다."})
     for member, reason in REASONS.items():

@@ -55,6 +55,10 @@ class Hand:
         """What the person does. Raises `Said` for a no."""
         return await self._send("POST", path, json={} if body is None else body)
 
+    async def patch(self, path: str, body: Any) -> Any:
+        """What the person corrects. Raises `Said` for a no."""
+        return await self._send("PATCH", path, json=body)
+
     async def download(self, path: str, body: Any = None) -> bytes:
         """A file; with `body` it is asked for by POST. Raises `Said` for a no."""
         headers = {"authorization": f"Bearer {self.token}"}
