@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from vocab.errors import LANGUAGES
+
 Json = Annotated[bool, Parameter(name="--json", help="Machine-readable: one JSON object.", negative="")]
 Lang = Annotated[Literal["ko", "en"] | None, Parameter(help="Language of what is printed (default: from LANG).")]
 
@@ -26,6 +28,30 @@ def decide(policy: Path, request: Path, *, as_json: Json = False, lang: Lang = N
     found = answer(Policies(), _bytes(policy), _question(request))
     _print(found, as_json, lang)
     return 0 if found["allow"] is True else 1
+
+
+@app.command
+def explain(offer: Path, *, as_json: Json = False, lang: Lang = None) -> int:
+    """What is made of each clause of OFFER: enforced (by which gate first), recorded, or legal only. 1: refused."""
+    from vocab.messages.reading import document
+    from vocab.odrl.explain import table
+    from vocab.odrl.normalise import published, read
+    from vocab.words import word
+
+    policy = published(read(document(_bytes(offer))))
+    rows = table(policy)
+    if as_json:
+        note = {one: word("policy-after-release", one) for one in LANGUAGES}
+        print(json.dumps({"policy_digest": policy.digest, "clauses": rows, "note": note}, ensure_ascii=False))
+        return 0
+    from connector.cli.ends import language
+
+    spoken = language(lang)
+    for row in rows:
+        gate = f", {word('policy-gate-' + row['gate'], spoken)}" if row["gate"] else ""
+        print(f"{row['text'][spoken]}  [{word('policy-force-' + row['force'], spoken)}{gate}]")
+    print(word("policy-after-release", spoken))
+    return 0
 
 
 @app.command

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import Final
+from typing import Any, Final
 
 from vocab.errors import Language
 from vocab.odrl.model import Atom, Constraint, Policy, Rule, atoms
@@ -34,6 +34,23 @@ class Clause:
 def explain(policy: Policy, language: Language) -> list[Clause]:
     """The policy as sentences: for each rule a line with its action, then a line for each clause."""
     return [clause for rule in policy.rules for clause in _rule(rule, language)]
+
+
+def table(policy: Policy) -> list[dict[str, Any]]:
+    """What is made of each clause, before anyone signs: `enforced` by `gate` and each later one until results leave,
+    `recorded`, or `legal`: said in the contract and held by nobody but a court.
+    """
+    return [
+        {
+            "path": ko.path,
+            "kind": ko.kind,
+            "text": {"ko": ko.text, "en": en.text},
+            "force": ko.force,
+            "gate": ko.gate,
+            "until": "release" if ko.force == "enforced" else None,
+        }
+        for ko, en in zip(explain(policy, "ko"), explain(policy, "en"), strict=True)
+    ]
 
 
 def sentence(constraint: Constraint, language: Language) -> str:
@@ -68,6 +85,8 @@ def _said(operand: Operand, op: str, value: str, language: Language) -> str:
 
 
 def _joined(parts: list[str], op: str, language: Language) -> str:
+    if op == "xone" and len(parts) > 2:
+        return word("policy-only-one", language, all=" / ".join(parts))
     return reduce(lambda one, other: word(f"policy-{op}", language, one=one, other=other), parts)
 
 

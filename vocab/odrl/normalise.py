@@ -11,18 +11,18 @@ from typing import Any, Final
 from vocab import terms
 from vocab.errors import Refusal
 from vocab.odrl.contexts import DSPACE, EDC, ODRL
+from vocab.odrl.duo import spelt_out
 from vocab.odrl.expand import Node, expanded
 from vocab.odrl.model import Atom, Logic, Policy, Rule, atoms, plain
 from vocab.odrl.names import PROFILE, WIRE, Names, unclear
 from vocab.odrl.nodes import Reading
-from vocab.odrl.rules import Head, rules
+from vocab.odrl.rules import MAX_RULES, Head, rules
 from vocab.odrl.values import moment
 from vocab.profile import ORDER, actions, operands
 from vocab.records.envelope import canonical
 
 MAX_BYTES: Final = 16_384
 MAX_CONSTRAINTS: Final = 64
-MAX_RULES: Final = 32
 
 _KINDS: Final[Mapping[str, Any]] = {name: name for name in ("Set", "Offer", "Request", "Agreement")} | {"Policy": "Set"}
 _RULES: Final[Mapping[str, str]] = {"permission": "permission", "prohibition": "prohibition", "obligation": "duty"}
@@ -38,8 +38,8 @@ def read(
     context: str = terms.MED_CONTEXT,
     caps: bool = True,
 ) -> Policy:
-    """The normal form of a policy; `context` is the one of a document that brings none, `target` the dataset of an
-    offer that stands in a catalogue. Only a runner of public test cases lifts the caps.
+    """The normal form of a policy, or of a list of DUO codes (`duo`). `context` is that of a document without one,
+    `target` the dataset of an offer that stands in a catalogue. Only a runner of public test cases lifts the caps.
 
     Raises `Refusal`: policy-not-understood, policy-too-large, operand-without-gate, term-unknown, not-canonical,
     context-not-understood.
@@ -48,6 +48,8 @@ def read(
         raise unclear("$", "an object", type(doc).__name__)
     if caps:
         _small(doc)
+    if "duoDataUse" in doc:
+        doc, context = spelt_out(doc), terms.MED_CONTEXT
     policy = _policy(_inner(expanded(doc, (context,)), names), target)
     if caps:
         _few(policy)
@@ -56,7 +58,11 @@ def read(
 
 def normalise(doc: object, *, target: str | None = None) -> Policy:
     """The normal form of an offer or agreement of this space. Raises as `read`, and for what no gate decides."""
-    policy = read(doc, target=target, names=WIRE, context=terms.DSP_CONTEXT)
+    return published(read(doc, target=target, names=WIRE, context=terms.DSP_CONTEXT))
+
+
+def published(policy: Policy) -> Policy:
+    """The same policy, if each of its clauses is decided by some gate or said to be otherwise. Raises `Refusal`."""
     if policy.kind not in ("Offer", "Agreement"):
         raise unclear("@type", "Offer or Agreement", policy.kind)
     if not policy.id:
@@ -182,7 +188,7 @@ def _every(given: tuple[Rule, ...]) -> Iterator[Rule]:
 
 
 def _decided(rule: Rule, policy: Policy) -> None:
-    kind = rule.id.partition("-")[0].partition("~")[0]
+    kind = rule.id.partition("-")[0]
     action = actions().get(rule.action)
     if action is None or _RULES[kind] not in action.roles:
         raise unclear(rule.id, f"an action that a {_RULES[kind]} may name", rule.action)

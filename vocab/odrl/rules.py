@@ -2,10 +2,11 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from vocab import terms
+from vocab.errors import Refusal
 from vocab.odrl.clauses import constraints
 from vocab.odrl.contexts import ODRL, PARTIES
 from vocab.odrl.model import Constraint, Rule
@@ -13,6 +14,7 @@ from vocab.odrl.names import Names, unclear
 from vocab.odrl.nodes import Reading
 from vocab.profile import broader_actions
 
+MAX_RULES: Final = 32
 _RDF_VALUE: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#value"
 _PHASE: Final = terms.iri("med:phase")
 #: Which duties may stand in a rule, by its kind; a duty's consequences have none of their own.
@@ -49,9 +51,21 @@ class _About:
 def rules(
     given: list[Any], kind: str, head: Head, assigner: str | None, names: Names, path: str = ""
 ) -> Iterator[Rule]:
-    """The rules of one kind, in their order."""
+    """The rules of one kind, in their order, numbered as they come out. Raises `Refusal`."""
+    number = itertools.count(1)
     for place, one in enumerate(given, start=1):
-        yield from _rule(Reading(one, names, f"{path}{kind}-{place}"), kind, head, assigner)
+        for rule in _rule(Reading(one, names, f"{path}{kind}-{place}"), kind, head, assigner):
+            yield _renamed(rule, rule.id, f"{path}{kind}-{next(number)}")
+
+
+def _renamed(rule: Rule, old: str, new: str) -> Rule:
+    """The rule under another id, the duties inside it as well."""
+    if old == new:
+        return rule
+    inside: dict[str, Any] = {
+        name: tuple(_renamed(one, old, new) for one in getattr(rule, name)) for name in _FIELDS.values()
+    }
+    return replace(rule, id=new + rule.id.removeprefix(old), **inside)
 
 
 def _rule(node: Reading, kind: str, head: Head, assigner: str | None) -> Iterator[Rule]:
@@ -71,10 +85,13 @@ def _rule(node: Reading, kind: str, head: Head, assigner: str | None) -> Iterato
         for name in _INSIDE[kind]
     }
     node.done()
-    combined = list(itertools.product(actions, targets or [_About(None)], assignees or [_About(None)]))
-    for place, (action, target, assignee) in enumerate(combined, start=1):
+    several = len(actions) * max(len(targets), 1) * max(len(assignees), 1)
+    if several > MAX_RULES:
+        raise Refusal("policy-too-large", what=node.path, needed=MAX_RULES, seen=several)
+    combined = itertools.product(actions, targets or [_About(None)], assignees or [_About(None)])
+    for action, target, assignee in combined:
         yield Rule(
-            node.path if len(combined) == 1 else f"{node.path}~{place}",
+            node.path,
             str(action.name),
             target.name,
             assignee.name,

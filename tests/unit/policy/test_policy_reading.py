@@ -201,7 +201,7 @@ def test_a_changed_offer_reads_as_something_else_or_not_at_all(place, junk, drop
         policy = normalise(doc, target=DATASET)
     except Refusal:
         return
-    if not drop and junk == before:
+    if not drop and str(junk) == before:  # 5 says what "5" says
         assert policy == OFFERED
     else:
         assert policy != OFFERED
