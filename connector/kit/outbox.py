@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Index, func
+from sqlalchemy import Index, bindparam, func, insert
 from sqlalchemy.orm import aliased
 from sqlmodel import JSON, Column, Field, Session, col, select, update
 
@@ -33,8 +33,6 @@ SWEEP: Final = 30.0
 MARK: Final = "promise"
 #: How many rows a look at the store takes up.
 AT_ONCE: Final = 64
-#: What waits for the same place follows the one that asks for all after this (ms).
-FOLLOW: Final = 1000
 
 
 class Promise(ConnectorTable, table=True):
@@ -44,6 +42,7 @@ class Promise(ConnectorTable, table=True):
     __table_args__ = (
         Index("promise_waiting", "state", "process", "id"),
         Index("promise_due", "state", "due_at"),
+        Index("promise_kind", "state", "kind", "due_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -102,22 +101,23 @@ def promise(
 ) -> None:
     """Promises an effect in this unit. Promises of one `process` are performed in the order they were made."""
     unit.marks.add(MARK)
-    unit.session.add(
-        Promise(
-            process=process,
-            kind=kind,
-            payload=dict(payload),
-            study=study,
-            made_at=now,
-            due_at=due_at or now,
-            deadline_at=deadline_at or max(now, due_at or 0) + DEADLINE,
-        )
-    )
+    given = {
+        "process": process,
+        "kind": kind,
+        "payload": dict(payload),
+        "study": study,
+        "state": "waiting",
+        "attempts": 0,
+        "made_at": now,
+        "due_at": due_at or now,
+        "deadline_at": deadline_at or max(now, due_at or 0) + DEADLINE,
+    }
+    unit.session.connection().execute(_PROMISE, given)
 
 
 def waiting(session: Session) -> list[Promise]:
     """What this node still waits for, oldest first: shown on its page."""
-    return list(session.exec(select(Promise).where(Promise.state == "waiting").order_by(Promise.id)))  # type: ignore[arg-type]
+    return list(session.exec(select(Promise).where(Promise.state == "waiting").order_by(col(Promise.id))))
 
 
 def hasten(unit: Unit, process: str, now: int) -> None:
@@ -127,23 +127,45 @@ def hasten(unit: Unit, process: str, now: int) -> None:
     unit.marks.add(MARK)
 
 
-def due(session: Session, now: int, under_way: Collection[int], full: Collection[str]) -> list[Promise]:
-    """What may be performed now: the first waiting promise of a process, whose time has come, oldest first.
+# Statements that are run at every turn are made once: making one takes longer than running it.
+_PROMISE: Final = insert(Promise)
+_EARLIER: Final = aliased(Promise)
+_BEHIND: Final = select(_EARLIER.id).where(
+    _EARLIER.process == Promise.process, _EARLIER.state == "waiting", col(_EARLIER.id) < Promise.id
+)
+_DUE: Final = (
+    select(Promise)
+    .where(Promise.state == "waiting", col(Promise.kind).in_(bindparam("kinds", expanding=True)))
+    .where(col(Promise.due_at) <= bindparam("now"), ~_BEHIND.exists())
+    .where(col(Promise.id).not_in(bindparam("under_way", expanding=True)))
+    .order_by(col(Promise.id))
+    .limit(AT_ONCE)
+)
+_NEXT_DUE: Final = select(func.min(Promise.due_at)).where(
+    Promise.state == "waiting", col(Promise.due_at) > bindparam("now")
+)
+_ENDED: Final = (
+    update(Promise)
+    .where(col(Promise.id) == bindparam("row"), col(Promise.state) == "waiting")
+    .values(state=bindparam("to"), done_at=bindparam("at"), last_error=bindparam("error"))
+)
 
-    `under_way` are left out, and kinds of which enough are under way.
+
+def due(session: Session, now: int, kinds: Collection[str], under_way: Collection[int] = ()) -> list[Promise]:
+    """What of these kinds may be performed now, but `under_way`: the first waiting promise of a process, whose time has
+    come, oldest first. What waits for a place that is away is not read.
     """
-    earlier = aliased(Promise)
-    behind = select(earlier.id).where(
-        earlier.process == Promise.process, earlier.state == "waiting", col(earlier.id) < Promise.id
-    )
-    query = select(Promise).where(Promise.state == "waiting", Promise.due_at <= now, ~behind.exists())
-    query = query.where(col(Promise.id).not_in(under_way), col(Promise.kind).not_in(full))
-    return list(session.exec(query.order_by(col(Promise.id)).limit(AT_ONCE)))
+    given = {"now": now, "kinds": list(kinds), "under_way": list(under_way)}
+    return list(session.exec(_DUE, params=given))
 
 
 def next_due(session: Session, now: int) -> int | None:
     """When the next promise that is not due yet will be."""
-    return session.exec(select(func.min(Promise.due_at)).where(Promise.state == "waiting", Promise.due_at > now)).one()
+    return session.exec(_NEXT_DUE, params={"now": now}).one()
+
+
+def _kinds(session: Session) -> set[str]:
+    return set(session.exec(select(Promise.kind).where(Promise.state == "waiting").distinct()))
 
 
 @dataclass(slots=True)
@@ -156,6 +178,10 @@ class Outbox:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _running: dict[int, tuple[Promise, asyncio.Task[None]]] = field(default_factory=dict)
     _loop: asyncio.Task[None] | None = None
+    #: Kinds whose one place cannot be reached: how often in a row, and when it is asked again.
+    _away: dict[str, tuple[int, int]] = field(default_factory=dict)
+    #: What is looked for: what is handled here, and what another run left that is not.
+    _kinds: set[str] = field(default_factory=set)
 
     def start(self) -> None:
         """Starts the worker; rows left by an earlier run are taken up at once."""
@@ -183,38 +209,61 @@ class Outbox:
         self._wake.set()
 
     async def _work(self) -> None:
+        swept = True
         while True:
             self._wake.clear()
             try:
+                if swept:
+                    self._kinds = await self.store.read(_kinds)
                 pause = await self._round()
             except Exception:  # the store may be away for a while: the worker must outlive that
                 log.exception("outbox round failed")
                 pause = FIRST
-            with contextlib.suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(pause):  # not wait_for: until 3.12 it can swallow a cancellation
                     await self._wake.wait()
+                swept = False
+            except TimeoutError:
+                swept = pause >= SWEEP
 
     async def _round(self) -> float:
         """Starts what is due; returns the seconds until the next row is."""
         now = self.clock.now()
         # before the rows are read: one that ends meanwhile is read as waiting still
-        under_way, full = list(self._running), [kind for kind in self.handlers if self._room(kind) <= 0]
+        under_way, kinds = (
+            list(self._running),
+            [kind for kind in {*self.handlers, *self._kinds} if self._room(kind) > 0],
+        )
 
         def read(session: Session) -> tuple[list[Promise], int | None]:
-            return due(session, now, under_way, full), next_due(session, now)
+            return due(session, now, kinds, under_way), next_due(session, now)
 
         rows, following = await self.store.read(read)
+        moments = [then for _, then in self._away.values() if then > now]
+        moments += [] if following is None else [following]
         for row in rows:
             if self._room(row.kind) > 0:
                 self._begin(row)
-        return SWEEP if following is None else max(0.005, min(SWEEP, (following - now) / 1000))
+        return max(0.005, min([SWEEP, *((then - now) / 1000 for then in moments)]))
 
     def _room(self, kind: str) -> float:
         """How many more of `kind` may be under way."""
         handler = self.handlers.get(kind)
         if handler is None or handler.most is None:
             return math.inf
-        return handler.most - sum(row.kind == kind for row, _ in self._running.values())
+        most = handler.most
+        if kind in self._away:
+            most = 1 if self.clock.now() >= self._away[kind][1] else 0
+        return most - sum(row.kind == kind for row, _ in self._running.values())
+
+    def _place_away(self, kind: str) -> float:
+        """The one place of `kind` cannot be reached: the seconds until one of them asks for all."""
+        times, then = self._away.get(kind, (0, 0))
+        now = self.clock.now()
+        if then <= now:  # else those that were under way together say so one after another
+            then = now + round(min(LONGEST, FIRST * GROWTH**times) * 1000)
+            self._away[kind] = times + 1, then
+        return (then - now) / 1000
 
     def _begin(self, row: Promise) -> None:
         assert row.id is not None  # noqa: S101 - it was read from the store
@@ -235,11 +284,12 @@ class Outbox:
             if handler is None:
                 raise TryLater(f"no role here performs {row.kind}")
             performed = await handler.perform(row)
+            self._away.pop(row.kind, None)
         except Refusal as refusal:
             await self._give_up(row, handler, refusal)
         except (TryLater, Unreachable) as error:
             away = isinstance(error, Unreachable) and handler is not None and handler.one_place
-            await self._again(row, error.why, getattr(error, "seconds", None), all_of_kind=away)
+            await self._again(row, error.why, self._place_away(row.kind) if away else getattr(error, "seconds", None))
         except Exception as error:
             log.exception("promise failed", extra={"event": row.kind, "about": row.process, "study": row.study})
             await self._again(row, f"{type(error).__name__}: {error}", None)
@@ -252,11 +302,10 @@ class Outbox:
 
     def _end(self, unit: Unit, row: Promise, state: str, error: str | None) -> bool:
         """Whether this is what ended it: it was still waiting."""
-        ended = update(Promise).where(col(Promise.id) == row.id, col(Promise.state) == "waiting")
-        values = {"state": state, "done_at": self.clock.now(), "last_error": error}
-        return unit.session.connection().execute(ended.values(values)).rowcount > 0
+        given = {"row": row.id, "to": state, "at": self.clock.now(), "error": error}
+        return unit.session.connection().execute(_ENDED, given).rowcount > 0
 
-    async def _again(self, row: Promise, why: str, seconds: float | None, *, all_of_kind: bool = False) -> None:
+    async def _again(self, row: Promise, why: str, seconds: float | None) -> None:
         pause = seconds or min(LONGEST, FIRST * GROWTH**row.attempts) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
 
         def unit_function(unit: Unit) -> None:
@@ -266,11 +315,6 @@ class Outbox:
             current.attempts += 1
             current.last_error = why[:500]
             current.due_at = self.clock.now() + round(pause * 1000)
-            if all_of_kind:
-                behind = current.due_at + FOLLOW
-                others = update(Promise).where(col(Promise.state) == "waiting", col(Promise.due_at) < behind)
-                others = others.where(col(Promise.kind) == row.kind, col(Promise.id) != row.id)
-                unit.session.connection().execute(others.values(due_at=behind))
 
         await self.store.run(unit_function)
 

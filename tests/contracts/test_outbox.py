@@ -9,6 +9,7 @@ from connector.kit import outbox
 from connector.kit.clock import SystemClock
 from connector.kit.db import ConnectorTable, Store, Unit
 from connector.kit.outbox import Handler, Outbox, Promise, TryLater, promise
+from connector.kit.ports import Unreachable
 from vocab.errors import Refusal
 
 CLOCK = SystemClock()
@@ -136,3 +137,46 @@ async def test_a_fault_in_a_handler_is_tried_again_and_remembered(store: Store) 
     (row,) = await store.read(outbox.waiting)
     assert row.attempts >= 1
     assert row.last_error == "RuntimeError: odd"
+
+
+async def test_while_their_one_place_is_away_one_asks_for_all_and_then_all_go(store: Store) -> None:
+    asked: list[str] = []
+    away = True
+
+    async def perform(row: Promise) -> None:
+        asked.append(row.process)
+        if away:
+            raise Unreachable("u", "away")
+
+    worker = Outbox(store, CLOCK, {"say": Handler(perform, most=4, one_place=True)})
+    for number in range(20):
+        await store.run(promising(f"p{number}", number))
+    worker.start()
+    await until(lambda: len(asked) >= 6)
+    tried, away = len(asked), False
+    for _ in range(1500):  # asked before the unit that ends it commits
+        if not (left := await store.read(outbox.waiting)):
+            break
+        await asyncio.sleep(0.02)
+    await worker.stop()
+    assert tried < 4 + 4  # the first four at once, then one at a time
+    assert left == []
+
+
+async def test_no_more_of_a_kind_are_under_way_than_it_says(store: Store) -> None:
+    under_way, seen = 0, []
+
+    async def perform(row: Promise) -> None:
+        nonlocal under_way
+        under_way += 1
+        seen.append(under_way)
+        await asyncio.sleep(0.01)
+        under_way -= 1
+
+    worker = Outbox(store, CLOCK, {"say": Handler(perform, most=3)})
+    for number in range(12):
+        await store.run(promising(f"p{number}", number))
+    worker.start()
+    await until(lambda: len(seen) == 12)
+    await worker.stop()
+    assert max(seen) == 3

@@ -1,10 +1,11 @@
-"""One negotiation between two real nodes over loopback HTTP, durable on both sides.
+"""Negotiations between two real nodes over loopback HTTP, durable on both sides: one after another, and all at once.
 
-    uv run python -m tests.perf.negotiation [RUNS]
+    uv run python -m tests.perf.negotiation [RUNS] [AT_ONCE]
 
 From the company's start to its row FINALIZED: offer looked up, request, agreement, verification, finalisation; every
 message committed (`synchronous=FULL`) before it is answered. The hospital is a process of its own (`dure run`). The
-operator is away: its standing list is kept, receipts wait. Prints p50 with machine and load. Budget: 60 ms.
+operator is away: its standing list is kept, receipts wait. Prints p50 and finished a second, with machine, load and the
+CPU time of each process, which other load changes less. The company's process also does the measuring.
 """
 
 import asyncio
@@ -17,12 +18,18 @@ import socket
 import statistics
 import sys
 import tempfile
+import threading
 import time
 import uuid
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import uvloop
+from sqlmodel import func, select
 
 from connector.datasets.describe import Description
 from connector.datasets.service import offer, publish
@@ -42,7 +49,17 @@ from vocab import terms
 from vocab.odrl.offer import research_offer
 from vocab.records.envelope import Envelope, signed
 
-BUDGET_MS = 60
+BUDGET_MS: Final = 60
+BUDGET_A_SECOND: Final = 60
+#: What has not ended by then is counted as not finished (seconds).
+PATIENCE: Final = 60
+#: What each thread of a node does, by its name.
+WORK: Final = {
+    "MainThread": "loop: HTTP, JSON, tokens",
+    "store-writer": "units",
+    "store_": "reads",
+    "asyncio_": "gates",
+}
 DAY = 86_400_000
 DATASET = "D-H01-DM"
 KINDS: Final = ("token", "receipt", "witness", "sealing")
@@ -145,40 +162,125 @@ async def answers(url: str) -> None:
             await asyncio.sleep(0.1)
 
 
-async def main(runs: int) -> None:
-    """Prints the figure."""
-    with tempfile.TemporaryDirectory(prefix="dure-perf-") as folder:
-        space = made.opened(Path(folder), None)
-        studies = [f"urn:uuid:{uuid.uuid4()}" for _ in range(runs + 2)]
-        company = await furnished(space, studies)
-        listener = socket.create_server((company.runtime.settings.host, company.runtime.settings.port))
-        await company.listen(listener)
-        await company.start()
-        code = f"from connector.cli.main import main; main(['run', {str(Path(folder) / 'h01' / 'settings.toml')!r}])"
-        hospital = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", code, stderr=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL
-        )
-        try:
-            await answers(f"{space.nodes['h01'].url}/.well-known/dspace-version")
-            committed, loop = asyncio.Event(), asyncio.get_running_loop()
+def burnt(stat: Path) -> float:
+    """CPU milliseconds of a process or thread, by its `stat` file."""
+    fields = stat.read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
-            def wake() -> None:
-                loop.call_soon_threadsafe(committed.set)
 
-            company.runtime.store.on_commit(wake)
-            burnt = time.process_time()
-            times = [await negotiated(company, committed, space.nodes["h01"].did, study) for study in studies][2:]
-            burnt = time.process_time() - burnt
-        finally:
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The company's node in this process, the hospital's in another, and an event for each commit of the company."""
+
+    company: Node
+    hospital: str
+    process: int
+    committed: asyncio.Event
+
+    def cpu(self) -> tuple[float, float]:
+        """CPU milliseconds of the company's process and of the hospital's."""
+        return time.process_time() * 1000, burnt(Path(f"/proc/{self.process}/stat"))
+
+    def threads(self) -> Counter[str]:
+        """CPU milliseconds of the company's process by kind of work."""
+        found: Counter[str] = Counter()
+        for thread in threading.enumerate():
+            what = next((what for name, what in WORK.items() if thread.name.startswith(name)), "other")
+            found[what] += round(burnt(Path(f"/proc/self/task/{thread.native_id}/stat")))
+        return found
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, studies: list[str]) -> AsyncIterator[Pair]:
+    """Both nodes, furnished and answering, inside the block."""
+    space = made.opened(folder, None)
+    company = await furnished(space, studies)
+    await company.listen(
+        socket.create_server((company.runtime.settings.host, company.runtime.settings.port), backlog=128)
+    )
+    await company.start()
+    code = f"from connector.cli.main import main; main(['run', {str(folder / 'h01' / 'settings.toml')!r}])"
+    quiet = asyncio.subprocess.DEVNULL
+    hospital = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=quiet, stdout=quiet)
+    committed, loop = asyncio.Event(), asyncio.get_running_loop()
+    company.runtime.store.on_commit(lambda: loop.call_soon_threadsafe(committed.set) and None)
+    try:
+        await answers(f"{space.nodes['h01'].url}/.well-known/dspace-version")
+        yield Pair(company, space.nodes["h01"].did, hospital.pid, committed)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
             hospital.send_signal(signal.SIGTERM)
-            await hospital.wait()
-            await company.stop()
+        await hospital.wait()
+        await company.stop()
+
+
+async def one_by_one(pair: Pair, studies: list[str]) -> None:
+    """Prints how long one negotiation takes."""
+    warm, measured = studies[:2], studies[2:]
+    for study in warm:
+        await negotiated(pair.company, pair.committed, pair.hospital, study)
+    before = pair.cpu()
+    times = [await negotiated(pair.company, pair.committed, pair.hospital, study) for study in measured]
+    company, hospital = ((now - then) / len(times) for now, then in zip(pair.cpu(), before, strict=True))
     p50 = statistics.median(times)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, kernel {platform.release()}, load {os.getloadavg()[0]:.1f}")
-    print(f"negotiation, {runs} runs, ms: p50 {p50:.1f}, min {min(times):.1f}, max {max(times):.1f}")
-    print(f"  of it the company's process was computing {burnt * 1000 / len(studies):.1f} ms each, other load or not")
-    print(f"p50 / budget: {p50 / BUDGET_MS:.2f} (budget {BUDGET_MS} ms)")
+    print(f"one after another, {len(times)} runs, ms: p50 {p50:.1f}, min {min(times):.1f}, max {max(times):.1f}")
+    print(f"  CPU each: company {company:.1f} ms, hospital {hospital:.1f} ms")
+    print(f"  p50 / budget: {p50 / BUDGET_MS:.2f} (budget {BUDGET_MS} ms)")
+
+
+async def at_once(pair: Pair, studies: list[str]) -> None:
+    """Prints how many end in a second when all are begun together, and which did not."""
+    runtime, wanted = pair.company.runtime, len(studies)
+    earlier, before, threads = await states(pair), pair.cpu(), pair.threads()
+    began = time.monotonic()
+    asked = [consumer.start(runtime, "pi", provider=pair.hospital, dataset=DATASET, study=study) for study in studies]
+    begun = asyncio.gather(*asked, return_exceptions=True)
+    ended: Counter[str] = Counter()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            while ended["FINALIZED"] + ended["TERMINATED"] < wanted:
+                await pair.committed.wait()
+                pair.committed.clear()
+                await asyncio.sleep(0.1)
+                ended = await states(pair) - earlier
+    seconds = time.monotonic() - began
+    company, hospital = ((now - then) / wanted for now, then in zip(pair.cpu(), before, strict=True))
+    spent = pair.threads() - threads
+    begun.cancel()
+    failed = [one for one in (await asyncio.gather(begun, return_exceptions=True))[:1] if isinstance(one, Exception)]
+    rate, finished = ended["FINALIZED"] / seconds, ended["FINALIZED"]
+    print(f"{wanted} at once: {finished} finished in {seconds:.1f} s, {rate:.1f} a second", *failed)
+    print(
+        f"  refused {ended['TERMINATED']}, not finished after {PATIENCE} s: {wanted - finished - ended['TERMINATED']}"
+    )
+    print(f"  CPU each: company {company:.1f} ms, hospital {hospital:.1f} ms")
+    whole = sum(spent.values()) or 1
+    print("  company by thread: " + ", ".join(f"{what} {ms / whole:.0%}" for what, ms in spent.most_common()))
+    print(f"  finished a second / budget: {rate / BUDGET_A_SECOND:.2f} (budget {BUDGET_A_SECOND} a second)")
+
+
+async def states(pair: Pair) -> Counter[str]:
+    """How many negotiations of the company are in each state."""
+    query = select(Negotiation.state, func.count()).group_by(Negotiation.state)
+    return Counter(dict(await pair.company.runtime.store.read(lambda session: session.exec(query).all())))
+
+
+async def main(runs: int, crowd: int) -> None:
+    """Prints both figures."""
+    with tempfile.TemporaryDirectory(prefix="dure-perf-") as folder:
+        studies = [f"urn:uuid:{uuid.uuid4()}" for _ in range(runs + 2 + crowd)]
+        async with running(Path(folder), studies) as pair:
+            print(f"{platform.machine()}, {os.cpu_count()} cores, kernel {platform.release()}, load {load()}")
+            await one_by_one(pair, studies[: runs + 2])
+            print(f"load {load()}")
+            await at_once(pair, studies[runs + 2 :])
+
+
+def load() -> str:
+    """How busy the machine is with everything."""
+    return f"{os.getloadavg()[0]:.1f}"
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 30))
+    numbers = [int(word) for word in sys.argv[1:]]
+    uvloop.run(main(*(numbers + [30, 1000][len(numbers) :])))

@@ -259,6 +259,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one table after the other
     )
     with op.batch_alter_table("promise", schema=None) as batch_op:
         batch_op.create_index("promise_due", ["state", "due_at"], unique=False)
+        batch_op.create_index("promise_kind", ["state", "kind", "due_at"], unique=False)
         batch_op.create_index("promise_waiting", ["state", "process", "id"], unique=False)
 
     op.create_table(

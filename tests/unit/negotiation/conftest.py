@@ -257,11 +257,8 @@ class Space:
                     node.runtime.outbox.nudge()
                 await asyncio.sleep(0.01)
                 stores, now = [node.runtime.store for node in self.nodes.values()], self.clock.at
-                rows = [
-                    row for store in stores for row in await store.read(partial(due, now=now, under_way=(), full=()))
-                ]
-                busy = [row for row in rows if row.kind in WATCHED]
-                quiet = 0 if busy else quiet + 1
+                rows = [row for store in stores for row in await store.read(partial(due, now=now, kinds=WATCHED))]
+                quiet = 0 if rows else quiet + 1
 
     async def retry(self) -> None:
         """Time passes until what failed is tried again."""
