@@ -24,6 +24,7 @@ from connector.node import Node, build
 from connector.play import space as made
 from connector.play.hands import Hand, until
 from connector.play.join import join
+from tests.kept import apart, copied
 from tests.life import Doom, Life, Lives, Over, never
 from vocab.errors import Refusal
 
@@ -150,6 +151,15 @@ class Wire:
     async def send_file(self, method: str, url: str, path: Path, headers: Mapping[str, str] | None = None) -> Answer:
         return await self.request(method, url, content=await asyncio.to_thread(path.read_bytes), headers=headers)
 
+    async def receive_file(self, url: str, path: Path, headers: Mapping[str, str] | None = None) -> Answer:
+        begun = path.stat().st_size if path.exists() else 0
+        head = {**(headers or {}), **({"range": f"bytes={begun}-"} if begun else {})}
+        found = await self.request("GET", url, headers=head)
+        if found.ok:
+            with path.open("ab" if found.status == 206 else "wb") as file:
+                file.write(found.content)
+        return found
+
 
 class Space:
     """The nodes of a demonstration space, or some of them."""
@@ -215,6 +225,36 @@ class Space:
         await join(self.space, self.hand, [name for name in self.names if name != "op"])
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A space that was played up to a point and stopped: a test goes on from there, in a copy of its own."""
+
+    folder: Path
+    names: tuple[str, ...]
+    at: int
+    told: Any
+
+    @contextlib.asynccontextmanager
+    async def again(self, folder: Path) -> AsyncIterator[Space]:
+        """The space as it was, its clock too."""
+        copied(self.folder, folder)
+        space = Space(folder, self.names)
+        space.clock.offset_ms = self.at - space.clock.now()
+        async with space:
+            yield space
+
+
+def keep(folder: Path, names: Iterable[str], play: Callable[[Space], Awaitable[Any]] | None = None) -> Kept:
+    """The named nodes, joined; what `play` does with them, it does once. `told`: what it gives back."""
+
+    async def played() -> Kept:
+        async with space(folder, *names) as found:
+            told = await play(found) if play else None
+        return Kept(folder, tuple(names), found.clock.now(), told)
+
+    return apart(played())
+
+
 async def eventually(look: Callable[[], Awaitable[Any]], what: str = "it", seconds: float = 60.0) -> Any:
     """Waits until `look` finds something."""
     return await until(what, look, seconds)
@@ -228,4 +268,4 @@ async def space(folder: Path, *names: str) -> AsyncIterator[Space]:
         yield found
 
 
-__all__ = ["Message", "Network", "Over", "Refusal", "Space", "eventually", "space"]
+__all__ = ["Kept", "Message", "Network", "Over", "Refusal", "Space", "eventually", "keep", "space"]

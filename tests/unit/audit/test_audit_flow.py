@@ -16,7 +16,7 @@ import pytest
 from connector.evidence import audits
 from connector.evidence.service import Receipts, author
 from connector.kit.db import Unit
-from tests.space import Space
+from tests.space import Kept, Space, keep
 from tests.unit.evidence.evidence_parties import waits
 from vocab.errors import Refusal
 from vocab.tlog.policy import policy
@@ -41,23 +41,36 @@ async def tell(space: Space, name: str, kind: str, other: str | None, subject: d
     await waits(space, name, await runtime.store.run(made), lambda row: row.proof)
 
 
+def believing(space: Space) -> None:
+    """Every party believes the others."""
+    for node in space.nodes.values():
+        for kind in KINDS:
+            node.runtime.get(Receipts).checks[kind] = lambda *_: None
+
+
+async def play(space: Space) -> None:
+    """One study runs today."""
+    believing(space)
+    now, a02 = space.clock.now(), space.nodes["a02"].runtime.did
+    permit = {"permit": "permit-1", "study": STUDY}
+    until = {"from": now - 1000, "until": now + 86_400_000}
+    decided = {**permit, **until, "datasets": [DATASET], "applicant": a02, "decision": "d" * 64}
+    await tell(space, "op", "decision", None, decided)
+    agreed = {**permit, "agreement": "a-1", "dataset": DATASET, "snapshot": "5", "policy": "6", "offer": "7"}
+    await tell(space, "h01", "agreement", "a02", agreed)
+    ran = {"task": "t-1", "study": STUDY, "agreements": ["a-1"], "started": now + 1, "ended": now + 60_000}
+    await tell(space, "p01", "task-end", "a02", ran)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return keep(tmp_path_factory.mktemp("audit"), ("op", "h01", "a02", "p01"), play)
+
+
 @pytest.fixture
-async def audited(tmp_path: Path) -> AsyncIterator[Space]:
-    """A space in which one study ran today; every party believes the others."""
-    async with Space(tmp_path, ["op", "h01", "a02", "p01"]) as space:
-        await space.join()
-        for node in space.nodes.values():
-            for kind in KINDS:
-                node.runtime.get(Receipts).checks[kind] = lambda *_: None
-        now, a02 = space.clock.now(), space.nodes["a02"].runtime.did
-        permit = {"permit": "permit-1", "study": STUDY}
-        until = {"from": now - 1000, "until": now + 86_400_000}
-        decided = {**permit, **until, "datasets": [DATASET], "applicant": a02, "decision": "d" * 64}
-        await tell(space, "op", "decision", None, decided)
-        agreed = {**permit, "agreement": "a-1", "dataset": DATASET, "snapshot": "5", "policy": "6", "offer": "7"}
-        await tell(space, "h01", "agreement", "a02", agreed)
-        ran = {"task": "t-1", "study": STUDY, "agreements": ["a-1"], "started": now + 1, "ended": now + 60_000}
-        await tell(space, "p01", "task-end", "a02", ran)
+async def audited(ran: Kept, tmp_path: Path) -> AsyncIterator[Space]:
+    async with ran.again(tmp_path) as space:
+        believing(space)
         yield space
 
 

@@ -131,21 +131,22 @@ class Space:
 
     async def settle(self, seconds: float = 20.0) -> None:
         """Waits until no promise that is due is left on any node that can be reached."""
+        quiet, heard = 0, -1
         async with asyncio.timeout(seconds):
-            while True:
+            while quiet < 2 or heard != len(self.wire.sent):  # nodes are looked at one after another: look twice
+                heard = len(self.wire.sent)
                 for node in self.nodes.values():
                     node.runtime.outbox.nudge()
                 await asyncio.sleep(0.01)
                 rows = [row for node in self.nodes.values() for row in await node.read(waiting)]
-                if not [row for row in rows if row.due_at <= self.clock.at]:
-                    return
+                quiet = 0 if [row for row in rows if row.due_at <= self.clock.at] else quiet + 1
 
     async def restart(self, name: str) -> Node:
         """The node's process dies and comes back on the same folder."""
         old = self.nodes[name]
         await old.runtime.outbox.stop()
         await asyncio.to_thread(old.runtime.store.close)
-        return await self.start(old.runtime.settings, old.tokens, {p.id: p for p in _people(old)})
+        return await self.start(old.runtime.settings, old.tokens, people_of(old))
 
     async def start(self, settings: Settings, tokens: dict[str, str], people: dict[str, Person]) -> Node:
         store = Store(settings.database_url)
@@ -190,9 +191,9 @@ async def _nothing(_row: Any) -> None:
     return None
 
 
-def _people(node: Node) -> list[Person]:
+def people_of(node: Node) -> dict[str, Person]:
     site = node.app.state.site
-    return [person for name in node.tokens if (person := site.people.get(name))]
+    return {person.id: person for name in node.tokens if (person := site.people.get(name))}
 
 
 #: name -> roles, camp, people (id -> duties)

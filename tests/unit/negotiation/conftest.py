@@ -39,6 +39,7 @@ from connector.web.people import People, Person
 from connector.web.refusals import install as install_web
 from connector.web.session import Sessions
 from connector.web.site import Site
+from tests.kept import apart, copied
 from tests.unit.datasets.forms import description
 from vocab import terms
 from vocab.odrl.offer import research_offer
@@ -324,19 +325,40 @@ def snapshot(dataset: str, **changed: Any) -> Any:
     )
 
 
-@pytest.fixture
-async def space(tmp_path: Path) -> AsyncIterator[Space]:
+async def published(space: Space) -> None:
     """Both hospitals have published, A02 has its permit, the snapshots are accepted."""
-    found = Space(tmp_path, MovedClock(), Wire())
     for name in ("h01", "h03", "a02", "a03"):
-        await found.start(name)
-    await found.standing()
+        await space.start(name)
+    await space.standing()
     for name, dataset in (("h01", "D-H01-DM"), ("h03", "D-H03-DM")):
-        runtime = found[name].runtime
+        runtime = space[name].runtime
         await publish(runtime, Description.model_validate_json(json.dumps(description(dataset))), "steward")
         await offer(runtime, dataset, research_offer(f"offer-{name}", zone=did("p01"), disease="E10-E14"), "steward")
-        await found[name].add(permit(), snapshot(dataset))
-    await found["a02"].add(permit())
+        await space[name].add(permit(), snapshot(dataset))
+    await space["a02"].add(permit())
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Space:
+    """A space that has published, stopped; each test goes on in a copy of its own."""
+
+    async def play() -> Space:
+        found = Space(tmp_path_factory.mktemp("published"), MovedClock(), Wire())
+        await published(found)
+        for name in found.nodes:
+            await found.stop(name)
+        return found
+
+    return apart(play())
+
+
+@pytest.fixture
+async def space(tmp_path: Path, kept: Space) -> AsyncIterator[Space]:
+    """Both hospitals have published, A02 has its permit, the snapshots are accepted."""
+    copied(kept.folder, tmp_path)
+    found = Space(tmp_path, MovedClock(kept.clock.at, kept.clock.ticks), Wire(), seq=kept.seq)
+    for name in kept.nodes:
+        await found.start(name)
     yield found
     for name in found.nodes:
         await found.stop(name)

@@ -5,17 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.space import Space
-from tests.unit.settlement.settlement_study import NAMES, Study, played
+from tests.space import Kept, Space, keep
+from tests.unit.settlement.settlement_study import NAMES, Study, played, signs
+
+
+@pytest.fixture(scope="session")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    async def play(space: Space) -> tuple[str, str]:
+        study = await played(space)
+        return study.id, study.permit
+
+    return keep(tmp_path_factory.mktemp("settlement"), NAMES, play)
 
 
 @pytest.fixture
-async def nodes(tmp_path: Path) -> AsyncIterator[Space]:
-    async with Space(tmp_path, NAMES) as space:
-        await space.join()
+async def nodes(ended: Kept, tmp_path: Path) -> AsyncIterator[Space]:
+    async with ended.again(tmp_path) as space:
+        signs(space)
         yield space
 
 
 @pytest.fixture
-async def study(nodes: Space) -> Study:
-    return await played(nodes)
+def study(nodes: Space, ended: Kept) -> Study:
+    return Study(nodes, *ended.told)

@@ -1,5 +1,6 @@
 """H01 with an accepted snapshot and an agreement with A02; a zone that holds what is pushed to it."""
 
+import copy
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from connector.negotiation import service as negotiation_service
 from connector.negotiation.model import Agreement
 from connector.sources import api as sources_api
 from connector.transfer import api as transfer_api
+from tests.kept import apart
 from tests.unit.transfer import stand_in_zone
 from tests.unit.transfer.nodes import DATASET, DAY, NOW, PERMIT, STUDY, Node, Nodes, Room, did, permit, prepared
 from vocab.odrl import offer
@@ -108,18 +110,60 @@ def proven(agreement: str, **changed: Any) -> Receipt:
     )
 
 
-@pytest.fixture
-async def agreement(nodes: Nodes) -> Json:
-    return await agreed(nodes)
+Kept = tuple[Nodes, Json]
 
 
-@pytest.fixture
-async def staged(nodes: Nodes, agreement: Json) -> Json:
-    """The agreement, once its parts lie in the zone."""
+def kept(folder: Path, *, staged: bool) -> Kept:
+    """Nodes that agreed (and staged) once and have stopped; each test goes on in a copy of its own."""
+
+    async def play() -> Kept:
+        nodes = Nodes(folder, ROOMS)
+        row = await agreed(nodes)
+        if staged:
+            await stage(nodes)
+        for name in nodes.nodes:
+            await nodes.stop(name)
+        return nodes, row
+
+    return apart(play())
+
+
+async def stage(nodes: Nodes) -> None:
+    """The agreement's parts come to lie in the zone."""
     status, _ = await nodes["a02"].call("pi", "POST", f"/api/studies/{STUDY}/transfers")
     assert status == 201
     await nodes.settle()
-    return agreement
+
+
+async def again(nodes: Nodes, kept: Kept) -> Json:
+    """`nodes` go on where those stopped; returns their agreement."""
+    before, row = kept
+    await nodes.again(before, *before.nodes)
+    vars(nodes["p01"].runtime.get(stand_in_zone.Zone)).update(
+        copy.deepcopy(vars(before["p01"].runtime.get(stand_in_zone.Zone)))  # it has no database
+    )
+    return dict(row)
+
+
+@pytest.fixture(scope="session")
+def kept_agreement(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return kept(tmp_path_factory.mktemp("agreed"), staged=False)
+
+
+@pytest.fixture(scope="session")
+def kept_staged(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return kept(tmp_path_factory.mktemp("staged"), staged=True)
+
+
+@pytest.fixture
+async def agreement(nodes: Nodes, kept_agreement: Kept) -> Json:
+    return await again(nodes, kept_agreement)
+
+
+@pytest.fixture
+async def staged(nodes: Nodes, kept_staged: Kept) -> Json:
+    """The agreement, once its parts lie in the zone."""
+    return await again(nodes, kept_staged)
 
 
 def folder(node: Node) -> Path:

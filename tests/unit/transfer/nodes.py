@@ -35,6 +35,7 @@ from connector.web.people import People, Person
 from connector.web.refusals import install as install_web
 from connector.web.session import Sessions
 from connector.web.site import Site
+from tests.kept import copied
 from tests.unit.negotiation.conftest import (
     CAMPS,
     DAY,
@@ -184,6 +185,14 @@ class Nodes:
         await runtime.outbox.stop()
         await asyncio.to_thread(runtime.store.close)
 
+    async def again(self, kept: "Nodes", *names: str) -> Node:
+        """The nodes `names` go on where stopped ones were, in a copy. Returns the first."""
+        copied(kept.folder, self.folder)
+        self.clock.at, self.clock.ticks, self.seq = kept.clock.at, kept.clock.ticks, kept.seq
+        for name in names:
+            await self.start(name)
+        return self.nodes[names[0]]
+
     async def restart(self, name: str) -> Node:
         """The node's process dies and comes back on the same database."""
         await self.stop(name)
@@ -233,14 +242,15 @@ class Nodes:
 
     async def settle(self, seconds: float = 60.0) -> None:
         """Waits until nothing that is due is left to do."""
+        quiet, heard = 0, -1
         async with asyncio.timeout(seconds):
-            while True:
+            while quiet < 2 or heard != len(self.wire.sent):  # nodes are looked at one after another: look twice
+                heard = len(self.wire.sent)
                 for node in self.nodes.values():
                     node.runtime.outbox.nudge()
                 await asyncio.sleep(0.01)
                 rows = [row for node in self.nodes.values() for row in await node.runtime.store.read(waiting)]
-                if not [row for row in rows if row.due_at <= self.clock.at]:
-                    return
+                quiet = 0 if [row for row in rows if row.due_at <= self.clock.at] else quiet + 1
 
     async def later(self) -> None:
         """Time passes until what failed is tried again."""

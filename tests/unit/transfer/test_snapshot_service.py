@@ -15,6 +15,7 @@ from connector.sources import api, service
 from connector.sources.cut import pseudonym
 from connector.sources.model import Snapshot
 from connector.sources.profile import KR_MED_1
+from tests.kept import apart
 from tests.unit.transfer.nodes import DATASET, DAY, NOW, PERMIT, STUDY, Node, Nodes, did, permit, prepared
 from vocab.records.envelope import digest, opened
 
@@ -29,9 +30,22 @@ async def nodes(tmp_path: Path) -> AsyncIterator[Nodes]:
         await found.stop(name)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Nodes:
+    """H01 prepared once, and stopped; each test goes on in a copy of its own."""
+
+    async def play() -> Nodes:
+        nodes = Nodes(tmp_path_factory.mktemp("prepared"), (api.room,))
+        await prepared(nodes)
+        await nodes.stop("h01")
+        return nodes
+
+    return apart(play())
+
+
 @pytest.fixture
-async def hospital(nodes: Nodes) -> Node:
-    return await prepared(nodes)
+async def hospital(nodes: Nodes, kept: Nodes) -> Node:
+    return await nodes.again(kept, "h01")
 
 
 def folder(hospital: Node) -> Path:
