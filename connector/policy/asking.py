@@ -4,11 +4,13 @@ Nothing is stored and no evidence is gathered: the answer holds for the facts th
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar
 
+from connector.policy.change import sufficient
 from connector.policy.service import ENGINE, Policies
 from vocab import terms
-from vocab.errors import Refusal
+from vocab.errors import LANGUAGES, Refusal, render
 from vocab.messages.reading import document
 from vocab.odrl.inherit import merged
 from vocab.odrl.model import Policy
@@ -36,15 +38,34 @@ def answer(policies: Policies, text: bytes, question: object) -> Json:
         policy = policy_of(document(text), question)
     except Refusal as refusal:
         return _refused(policies, refusal, asked["now"])
-    decided = policies.ask({**asked, "policy": policy.to_json()})
+    written = policy.to_json()
+    decided = policies.ask({**asked, "policy": written})
+    if decided["allow"] is not True:
+        again = partial(_allows, policies, written)
+        decided["sufficient"] = sufficient(again, asked, written)
     return {
         "gate": "ask",
         **decided,
+        "reasons": [{**one, "text": _texts(Refusal(one["code"], **_named(one)))} for one in decided["reasons"]],
         "at": asked["now"],
         "revision": policies.revision,
         "engine": ENGINE,
         "policy_digest": policy.digest,
     }
+
+
+def _allows(policies: Policies, policy: Json, asked: Json) -> bool:
+    return policies.ask({**asked, "policy": policy})["allow"] is True
+
+
+def _named(reason: Mapping[str, Any]) -> Json:
+    return {name: reason[name] for name in ("rule", "needed", "seen")}
+
+
+def _texts(refusal: Refusal) -> Json:
+    """What is said of it, and what to do, in each language."""
+    said = {language: render(refusal, language) for language in LANGUAGES}
+    return {language: f"{one.what} {one.do}" for language, one in said.items()}
 
 
 def policy_of(given: object, question: object) -> Policy:
@@ -117,7 +138,8 @@ def vocabulary() -> Json:
 
 
 def _refused(policies: Policies, refusal: Refusal, now: int) -> Json:
-    reason = {"code": refusal.code, "rule": refusal.rule, "needed": refusal.needed, "seen": refusal.seen}
+    reason: Json = {"code": refusal.code, "rule": refusal.rule, "needed": refusal.needed, "seen": refusal.seen}
+    reason["text"] = _texts(refusal)
     return {
         "gate": "ask",
         "allow": False,
@@ -125,6 +147,7 @@ def _refused(policies: Policies, refusal: Refusal, now: int) -> Json:
         "reasons": [reason],
         "obligations": [],
         "report": [],
+        "sufficient": {"found": "none"},
         "at": now,
         "revision": policies.revision,
         "engine": ENGINE,
