@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlmodel import Session, col, select
 
+from connector.datasets import content
 from connector.datasets.catalogue import Catalogues, Served, catalogue_for
 from connector.datasets.describe import Description
 from connector.datasets.dsp import runtime_of, speaking
@@ -72,6 +73,12 @@ async def publish_dataset(request: Request, form: Description, person: Steward) 
     return _dataset(await publish(runtime_of(request), form, person.id))
 
 
+@management.put("/datasets/{dataset}/content", max_body_size=1 << 40)
+async def keep_content(request: Request, dataset: str, person: Steward) -> Json:
+    """The file of a public dataset, as the body. Other data are never kept here."""
+    return _dataset(await content.keep(runtime_of(request), dataset, person.id, request.stream()))
+
+
 @management.get("/datasets")
 async def list_datasets(request: Request, _person: Anyone, after: str = "", limit: Limit = 100) -> list[Json]:
     """The datasets described here."""
@@ -127,7 +134,8 @@ def _page(document: Json, offset: int, limit: int) -> Json:
 
 
 def _dataset(row: Dataset) -> Json:
-    return {**row.form, "revised": row.revised, "published_at": row.published_at, "published_by": row.published_by}
+    said = {"revised": row.revised, "published_at": row.published_at, "published_by": row.published_by}
+    return {**row.form, "content": row.content, **said}
 
 
 def _offer(row: Offer) -> Json:

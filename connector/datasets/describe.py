@@ -96,6 +96,8 @@ class Description(_Form):
     contact: Contact
     synthetic: bool
     min_walls: Literal["full", "user", "thin"]
+    #: `public` data go to whoever agrees to the offer, over the net: synthetic data only.
+    access: Literal["non-public", "public"] = "non-public"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def describe(form: Description, holder: Holder) -> Json:
                     _agent(holder.access_body, [_text("공용 DRB", "ko"), _text("Shared data review board", "en")])
                 ],
                 "dcat:contactPoint": [_contact(about, form.contact)],
-                "dct:accessRights": [_ref("eu:access-right/NON_PUBLIC")],
+                "dct:accessRights": [_ref(f"eu:access-right/{form.access.upper().replace('-', '_')}")],
                 "dcatap:applicableLegislation": _refs(form.legislation),
                 "dcat:theme": [_ref("eu:data-theme/HEAL")],
                 "dct:type": [_ref("eu:dataset-type/STATISTICAL")],
@@ -161,7 +163,7 @@ def describe(form: Description, holder: Holder) -> Json:
                 "med:deidProfile": [_text(form.deid_profile)],
                 "med:synthetic": [{"@value": form.synthetic}],
                 "med:minWalls": [_text(form.min_walls)],
-                "dcat:distribution": [_distribution(about, form.legislation)],
+                "dcat:distribution": [_distribution(about, form.legislation, form.access)],
             },
         ),
     }
@@ -214,12 +216,12 @@ def _contact(about: str, contact: Contact) -> Json:
     return {"@id": f"{about}#contact", **_node("vcard:Kind", members)}
 
 
-def _distribution(about: str, legislation: Iterable[str]) -> Json:
+def _distribution(about: str, legislation: Iterable[str], access: str) -> Json:
+    ko, en = ("중앙 분석 구역으로 암호화 전송", "Encrypted push into the analysis zone")
+    if access == "public":
+        ko, en = ("계약 뒤 내려받기", "Download under an agreement")
     members = {
-        "dct:title": [
-            _text("중앙 분석 구역으로 암호화 전송", "ko"),
-            _text("Encrypted push into the analysis zone", "en"),
-        ],
+        "dct:title": [_text(ko, "ko"), _text(en, "en")],
         "dcat:accessURL": [{"@id": about}],
         "dcatap:applicableLegislation": _refs(legislation),
     }

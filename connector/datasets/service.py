@@ -23,8 +23,11 @@ Json = dict[str, Any]
 async def publish(runtime: Runtime, form: Description, person: str) -> Dataset:
     """Publishes or revises a description, if it conforms alone and merged with all others.
 
-    Raises `Refusal`: description-without-legal-basis, count-not-rounded, description-invalid.
+    Raises `Refusal`: description-without-legal-basis, count-not-rounded, description-invalid, public-not-synthetic,
+    access-changed.
     """
+    if form.access == "public" and not form.synthetic:
+        raise Refusal("public-not-synthetic", rule="synthetic", needed=True, seen=False, dataset=form.id)
     node = describe(form, _holder(runtime))
     others = await runtime.store.read(lambda session: [one.node for one in datasets(session) if one.id != form.id])
     await asyncio.to_thread(_demand_conforming, node, others)
@@ -32,16 +35,20 @@ async def publish(runtime: Runtime, form: Description, person: str) -> Dataset:
 
     def keep(unit: Unit) -> Dataset:
         kept = unit.session.get(Dataset, form.id)
+        public = form.access == "public"
+        if kept is not None and kept.non_public == public:
+            raise Refusal("access-changed", rule="access", needed=kept.form.get("access"), seen=form.access)
         row = Dataset(
             id=form.id,
             form=form.model_dump(mode="json"),
             node=node,
-            non_public=True,
+            non_public=not public,
             synthetic=form.synthetic,
             min_walls=form.min_walls,
             legal_basis=list(form.legal_basis),
             deid_profile=form.deid_profile,
             revised=kept.revised + 1 if kept else 1,
+            content=kept.content if kept else None,
             published_at=now,
             published_by=person,
         )

@@ -60,6 +60,31 @@ class Http:
         head = {"content-type": "application/octet-stream", "content-length": str(size), **(headers or {})}
         return await self._exchange(method, url, _pieces(path), head)
 
+    async def receive_file(self, url: str, path: Path, headers: Mapping[str, str] | None = None) -> Answer:
+        """A GET into `path`, in pieces; where an earlier one was broken off, the rest alone is asked for."""
+        begun = (await asyncio.to_thread(path.stat)).st_size if await asyncio.to_thread(path.exists) else 0
+        target, extensions, host = await self._pinned(url)
+        head = {"host": host, "accept-encoding": "identity", "accept": "*/*", **(headers or {})}
+        if begun:
+            head["range"] = f"bytes={begun}-"
+        request = self._client.build_request("GET", target, headers=head, extensions=extensions)
+        try:
+            response = await self._client.send(request, stream=True)
+            try:
+                if response.status_code == 416 and begun:  # all of it lies here
+                    return Answer(206, None)
+                if response.status_code not in (200, 206):
+                    body = await _capped(response, url)
+                    return answered(url, response.status_code, response.headers.get("content-type", ""), body)
+                with await asyncio.to_thread(path.open, "ab" if response.status_code == 206 else "wb") as file:
+                    async for piece in response.aiter_bytes(PIECE):
+                        await asyncio.to_thread(file.write, piece)
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
+            raise Unreachable(url, type(error).__name__) from None
+        return Answer(response.status_code, None)
+
     async def _exchange(
         self, method: str, url: str, content: bytes | AsyncIterator[bytes] | None, headers: Mapping[str, str]
     ) -> Answer:

@@ -52,6 +52,10 @@ class Peer(Protocol):
         """The same with the bytes of `path` as body, in pieces of 1 MiB: it may be larger than memory."""
         ...
 
+    async def receive_file(self, url: str, path: Path, headers: Mapping[str, str] | None = None) -> Answer:
+        """A GET into `path`, in pieces; what lies there already is not asked for again."""
+        ...
+
 
 class Unreachable(Exception):
     """A peer is down, slow, or answered what no peer may answer. The outbox waits and tries again."""

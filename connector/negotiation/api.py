@@ -74,7 +74,7 @@ class Countered(_Strict):
 class Ending(_Strict):
     """Why, in words for the other side."""
 
-    reason: str = Field(min_length=1, max_length=1000)
+    reason: str | None = Field(default=None, min_length=1, max_length=1000)
 
 
 class Rule(BaseModel):

@@ -4,13 +4,14 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
+from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from connector.datasets.dsp import runtime_of, speaking
 from connector.identity.service import caller
 from connector.identity.tokens import Caller
 from connector.kit.role import Room
-from connector.transfer import core, ending, hands, provider, release, service
+from connector.transfer import core, data, ending, hands, provider, release, service
 from connector.transfer.model import Transfer
 from connector.transfer.states import Message
 from connector.web.access import duty, signed_in
@@ -23,6 +24,7 @@ Json = dict[str, Any]
 
 protocol = APIRouter(prefix=f"{PATH}/transfers", tags=["transfer"], route_class=speaking("TransferError"))
 zones = APIRouter(tags=["keys"])
+plane = APIRouter(tags=["data"])
 management = APIRouter(prefix="/api", tags=["transfer"])
 
 Peer = Annotated[Caller, Depends(caller)]
@@ -49,7 +51,7 @@ class Target(_Strict):
 class Why(_Strict):
     """Why, in words for the other side."""
 
-    reason: str = Field(min_length=1, max_length=1000)
+    reason: str | None = Field(default=None, min_length=1, max_length=1000)
 
 
 class NewTransfer(_Strict):
@@ -121,6 +123,20 @@ async def _step(request: Request, pid: str, by: Caller, kind: Message, name: mes
     return await state(request, pid, by)
 
 
+@plane.get("/data/{pid}")
+async def hand_out(request: Request, pid: str) -> StreamingResponse:
+    """Public data, for whoever holds the token of a started transfer."""
+    runtime, given = runtime_of(request), request.headers
+    found = await data.serve(runtime, pid, given.get("authorization", ""), given.get("range"))
+    return StreamingResponse(found.pieces, found.status, found.headers)
+
+
+@plane.post("/landing/{pid}", status_code=204, max_body_size=1 << 40)
+async def take_in(request: Request, pid: str) -> None:
+    """Public data that we asked to be pushed."""
+    await data.take_in(runtime_of(request), pid, request.headers.get("authorization", ""), request.stream())
+
+
 @zones.post("/keys/release")
 async def release_keys(request: Request, envelope: Annotated[Json, Body()], by: Peer) -> Json:
     """The zone asks for the keys of one job."""
@@ -164,6 +180,22 @@ async def one_transfer(request: Request, pid: str, _person: Anyone) -> Json:
     return {**_transfer(row), "decision": row.decision}
 
 
+@management.post("/transfers/{pid}/fetch")
+async def fetch(request: Request, pid: str, person: Researcher) -> Json:
+    """Fetches the public data of a started transfer into this node; it goes on by itself where it was broken off."""
+    return _transfer(await data.ask_for(runtime_of(request), person.id, pid))
+
+
+@management.get("/transfers/{pid}/data")
+async def fetched(request: Request, pid: str, _person: Researcher) -> FileResponse:
+    """What was fetched."""
+    runtime = runtime_of(request)
+    row = await runtime.store.read(lambda session: session.get(Transfer, pid))
+    if row is None or row.fetched is None:
+        raise Refusal("not-found", what=pid)
+    return FileResponse(data.landing(runtime, pid), media_type="application/octet-stream")
+
+
 @management.post("/transfers/{pid}/start")
 async def begin(request: Request, pid: str, person: Party) -> Json:
     """Starts a transfer that waits here, or resumes one that was suspended."""
@@ -204,4 +236,4 @@ def _transfer(row: Transfer) -> Json:
     return row.model_dump(exclude={"decision", "request", "token", "source", "target"})
 
 
-room = Room(service.install, (protocol, zones, management))
+room = Room(service.install, (protocol, zones, plane, management))

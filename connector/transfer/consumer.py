@@ -1,5 +1,7 @@
 """The consumer's side: asks each hospital to push to the permit's zone, and follows what becomes of it."""
 
+import hashlib
+import secrets
 import uuid
 from typing import Any
 
@@ -53,7 +55,13 @@ async def start(
     place = None if public else zone or (permit.fields["zone"] if permit else None)
     if not public and place is None:
         raise Refusal("no-permit", rule="permit", study=study)
-    where = messages.over_http(target["endpoint"], target.get("authorization", "")) if target and public else None
+    where, token = None, None
+    if public and format == messages.HTTP_PUSH:
+        if target is None:  # our own landing
+            secret = secrets.token_urlsafe(32)
+            token = hashlib.sha256(secret.encode()).hexdigest()
+            target = {"endpoint": f"{runtime.settings.url.rstrip('/')}/landing/{pid}", "authorization": secret}
+        where = messages.over_http(target["endpoint"], target.get("authorization", ""))
     message = messages.request(
         pid,
         runtime.settings.url.rstrip("/") + catalogue.PATH,
@@ -81,6 +89,7 @@ async def start(
             permit=permit.id if permit else None,
             format=format,
             zone=place,
+            token=token,
             request=digest(message),
             by=person,
             begun_at=now,

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlmodel import Session, select
 
+from connector.datasets.model import Dataset
 from connector.evidence import journal
 from connector.identity.service import spend
 from connector.identity.tokens import Caller
@@ -104,7 +105,9 @@ def start(unit: Unit, runtime: Runtime, row: Transfer) -> None:
     else:
         token = secrets.token_urlsafe(32)
         row.token = digest_of(token)
-        address = messages.over_http(f"{runtime.settings.url.rstrip('/')}{PATH}/{row.id}", token)
+        dataset = unit.session.get(Dataset, row.dataset)
+        sha256 = dataset.content["sha256"] if dataset and dataset.content else None
+        address = messages.over_http(f"{runtime.settings.url.rstrip('/')}{PATH}/{row.id}", token, sha256)
     core.sent(unit, row, Message.START, messages.start(*core.pids(row), address), now)
 
 

@@ -17,7 +17,7 @@ from connector.kit.ports import Unreachable
 from connector.kit.runtime import Runtime
 from connector.negotiation.states import Side
 from connector.rights.service import Rights, end_grant, permit_for
-from connector.transfer import certificates, core, delivery, ending, provider, staging
+from connector.transfer import certificates, core, data, delivery, ending, provider, public, staging
 from connector.transfer.consumer import start, start_study
 from connector.transfer.hands import end
 from connector.transfer.house import House, house
@@ -133,6 +133,8 @@ def install(runtime: Runtime) -> None:
     handlers[delivery.EFFECT] = Handler(partial(_deliver, runtime), partial(_given_up, runtime))
     handlers[provider.SEAL] = Handler(partial(staging.seal, runtime), partial(staging.given_up, runtime))
     handlers[staging.PUSH] = Handler(partial(staging.push, runtime), partial(staging.given_up, runtime))
+    handlers[public.PUSH] = Handler(partial(data.push, runtime), partial(data.given_up, runtime))
+    handlers[data.FETCH] = Handler(partial(data.fetch, runtime), partial(data.given_up, runtime))
     handlers[ending.TELL] = Handler(partial(ending.tell, runtime))
     handlers["stop:transfer"] = Handler(partial(ending.transfer_stopped, runtime))
     checks = runtime.get(Receipts).checks

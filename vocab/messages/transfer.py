@@ -22,6 +22,7 @@ ZONE_ADDRESS: Final = terms.iri("med:zone")
 HTTP_ADDRESS: Final = "https://w3id.org/idsa/v4.1/HTTP"
 
 _EDC: Final = "https://w3id.org/edc/v0.0.1/ns/"
+_SHA256: Final = terms.iri("med:sha256")
 #: How another connector names the endpoint when it hides it among the properties.
 _ENDPOINT_NAMES: Final = ("endpoint", "baseUrl")
 
@@ -40,7 +41,8 @@ class DataAddress:
 
     def to_json(self) -> Json:
         """What is kept of it."""
-        return {"endpoint": self.endpoint, "authorization": self.said("authorization"), "type": self.said("authType")}
+        shown = {"authorization": self.said("authorization"), "type": self.said("authType")}
+        return {"endpoint": self.endpoint, **shown, "sha256": self.properties.get(_SHA256)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +141,16 @@ def to_zone(zone: str) -> Json:
     return {"@type": "DataAddress", "endpointType": ZONE_ADDRESS, "endpoint": zone}
 
 
-def over_http(endpoint: str, token: str) -> Json:
-    """An address on HTTP with the token to show there, in the protocol's words and in those of another connector."""
+def over_http(endpoint: str, token: str, sha256: str | None = None) -> Json:
+    """An address on HTTP with the token to show there, in the protocol's words and in those of another connector.
+
+    `sha256`: the digest of what is there, for peers of this space.
+    """
     values = {"authorization": token, "authType": "bearer"}
     names = {**values, _EDC + "endpoint": endpoint, **{_EDC + name: value for name, value in values.items()}}
     names[_EDC + "endpointType"] = HTTP_ADDRESS
+    if sha256 is not None:
+        names[_SHA256] = sha256
     properties = [{"@type": "EndpointProperty", "name": name, "value": value} for name, value in names.items()]
     head = {"@type": "DataAddress", "endpointType": HTTP_ADDRESS, "endpoint": endpoint}
     return {**head, "endpointProperties": properties}
