@@ -151,15 +151,6 @@ class Wire:
     async def send_file(self, method: str, url: str, path: Path, headers: Mapping[str, str] | None = None) -> Answer:
         return await self.request(method, url, content=await asyncio.to_thread(path.read_bytes), headers=headers)
 
-    async def receive_file(self, url: str, path: Path, headers: Mapping[str, str] | None = None) -> Answer:
-        begun = path.stat().st_size if path.exists() else 0
-        head = {**(headers or {}), **({"range": f"bytes={begun}-"} if begun else {})}
-        found = await self.request("GET", url, headers=head)
-        if found.ok:
-            with path.open("ab" if found.status == 206 else "wb") as file:
-                file.write(found.content)
-        return found
-
 
 class Space:
     """The nodes of a demonstration space, or some of them."""
