@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from tests.fuzz.bounds import SECONDS, dice, share
+from tests.fuzz.bounds import SECONDS, dice
 from tests.fuzz.doors import Case, cases, free, security
 from tests.fuzz.verdicts import Answer, Findings, faults
 from tests.fuzz.world import NODES, World
@@ -41,7 +41,7 @@ def test_every_door_answers_a_yes_as_documented_or_an_explained_no(fuzzed: World
     document = fuzzed.document(node)
     tokens, chance, found = security(document), dice("doors", node), Findings()
     pages = {(method, page.path) for page in fuzzed.pages(node) for method in page.methods}
-    for case in cases(document, fuzzed.url(node), share(0.2), node):
+    for case in cases(document, fuzzed.url(node), 0.2, node):
         for name in free(case):
             if chance.random() < 0.6:
                 case.path_parameters[name] = fuzzed.id_for(node, name, chance)
