@@ -1,9 +1,11 @@
 """Doors of the datasets room: the catalogue for peers (DSP 2025-1), publishing for the hospital's steward."""
 
-from typing import Annotated, Any
+import asyncio
+import gzip
+from typing import Annotated, Any, Final
 
+import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import JSONResponse
 from sqlmodel import Session, col, select
 
 from connector.datasets import content
@@ -11,6 +13,7 @@ from connector.datasets.catalogue import Catalogues, Served, catalogue_for
 from connector.datasets.describe import Description
 from connector.datasets.dsp import runtime_of, speaking
 from connector.datasets.model import Dataset, Offer, Shown
+from connector.datasets.paging import Page, links, opened
 from connector.datasets.service import datasets, described, offer, offers, publish
 from connector.identity.service import ReadOnce, caller
 from connector.identity.tokens import Caller
@@ -33,6 +36,10 @@ Steward = Annotated[Person, Depends(duty("steward"))]
 Anyone = Annotated[Person, Depends(signed_in)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
+#: Smaller answers gain nothing by it.
+SMALL: Final = 1400
+_PACKED: Final = {"content-encoding": "gzip", "vary": "accept-encoding"}
+
 
 @version.get("/.well-known/dspace-version")
 def versions(request: Request) -> Json:
@@ -41,18 +48,22 @@ def versions(request: Request) -> Json:
 
 
 @peers.post(f"{catalogue.PATH}/catalog/request")
-async def catalogue_request(request: Request, peer: Peer) -> Response:
+async def catalogue_request(
+    request: Request, peer: Peer, page: Annotated[str | None, Query(max_length=500)] = None
+) -> Response:
     """The catalogue as the caller may see it. It changes nothing: its token is checked as a reader's."""
     runtime = runtime_of(request)
     runtime.get(ReadOnce).check(peer, runtime.now())
     asked = catalogue.read_request(await request.body())
     served = await catalogue_for(runtime, peer.did)
-    if unchanged := _unchanged(request, served):
-        return unchanged
-    page = _page(served.document, asked.offset, asked.limit)
-    if page is served.document:
-        return Response(served.body, media_type="application/json", headers={"etag": served.etag})
-    return JSONResponse(page)
+    shown = Page(asked.offset, asked.limit) if page is None else opened(page, served.ids)
+    if shown.first == 0 and shown.limit >= len(served.ids):
+        return await _sent(request, served.body, {"etag": served.etag}, served)
+    headers = {"etag": f'{served.etag[:-1]}-{shown.first}-{shown.limit}"'}
+    address = f"{runtime.settings.url.rstrip('/')}{catalogue.PATH}/catalog/request"
+    if link := links(shown, served.ids, address):
+        headers["link"] = link
+    return await _sent(request, orjson.dumps(_part(served.document, shown)), headers)
 
 
 @peers.get(f"{catalogue.PATH}/catalog/datasets/{{dataset}}")
@@ -62,9 +73,8 @@ async def catalogue_dataset(request: Request, dataset: str, peer: Peer) -> Respo
     found = next((one for one in served.document.get("dataset", ()) if one["@id"] == dataset), None)
     if found is None:
         raise Refusal("dataset-unknown", dataset=dataset)
-    return _unchanged(request, served) or JSONResponse(
-        {"@context": [terms.DSP_CONTEXT], **found}, headers={"etag": served.etag}
-    )
+    body = orjson.dumps({"@context": [terms.DSP_CONTEXT], **found})
+    return await _sent(request, body, {"etag": served.etag})
 
 
 @management.post("/datasets", status_code=201)
@@ -116,20 +126,28 @@ async def list_offers(request: Request, dataset: str, _person: Anyone) -> list[J
     return [_offer(one) for one in await runtime_of(request).store.read(lambda session: offers(session, dataset))]
 
 
-def _unchanged(request: Request, served: Served) -> Response | None:
-    """304 for a peer that has it already. To a POST, too: a catalogue request reads."""
+async def _sent(request: Request, body: bytes, headers: dict[str, str], whole: Served | None = None) -> Response:
+    """304 for a peer that has it already (to a POST, too: a catalogue request reads); small for one that reads gzip."""
     known = {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
-    return Response(status_code=304, headers={"etag": served.etag}) if served.etag in known else None
+    if headers["etag"] in known:
+        return Response(status_code=304, headers=headers)
+    accepted = request.headers.get("accept-encoding", "").lower().replace(" ", "").split(",")
+    if not {"gzip", "*"}.isdisjoint(accepted) and len(body) > SMALL:
+        packed = runtime_of(request).get(Catalogues).packed
+        found = packed.get(whole.etag) if whole else None
+        if found is None:
+            found = await asyncio.to_thread(gzip.compress, body, 5, mtime=0)
+            if whole:
+                packed[whole.etag] = found
+        return Response(found, media_type="application/json", headers={**headers, **_PACKED})
+    return Response(body, media_type="application/json", headers=headers)
 
 
-def _page(document: Json, offset: int, limit: int) -> Json:
-    found = document.get("dataset", [])
-    if offset == 0 and limit >= len(found):
-        return document
-    page = found[offset : offset + limit]
+def _part(document: Json, page: Page) -> Json:
+    found = document.get("dataset", [])[page.first : page.first + page.limit]
     return {
         **{name: value for name, value in document.items() if name != "dataset"},
-        **({"dataset": page} if page else {}),
+        **({"dataset": found} if found else {}),
     }
 
 

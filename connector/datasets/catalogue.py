@@ -6,7 +6,7 @@ Members of the space are told what is withheld from them and why; the hospital's
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlmodel import Session
@@ -30,6 +30,10 @@ from vocab.records.envelope import digest
 Json = dict[str, Any]
 
 
+#: Datasets of one node that its catalogue can hold.
+MOST: Final = 100_000
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """A catalogue ready to send. `etag` is the digest of what is in it, so that a peer can compute it too."""
@@ -38,6 +42,7 @@ class Served:
     body: bytes
     etag: str
     until: int | None
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -45,6 +50,8 @@ class Catalogues:
     """The catalogues last built, one a peer: built again when anything they rest on has changed."""
 
     served: dict[str, tuple[str, Served]] = field(default_factory=dict)
+    #: The same for peers that read gzip, by etag: thrown away with the catalogues.
+    packed: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class _Question:
 async def catalogue_for(runtime: Runtime, peer: str) -> Served:
     """The catalogue that `peer` may see, from bytes where nothing changed."""
     now, policies = runtime.now(), runtime.get(Policies)
-    rows, published = await runtime.store.read(lambda session: (datasets(session), offers(session)))
+    rows, published = await runtime.store.read(lambda session: (datasets(session, limit=MOST), offers(session)))
     known = _peer_facts(runtime, peer, now)
     rests_on = {
         "facts": known,
@@ -75,8 +82,12 @@ async def catalogue_for(runtime: Runtime, peer: str) -> Served:
     answers = await _answers(runtime, peer, questions, now)
     found = _document(runtime, peer, rows, published, answers)
     ends = [row.valid_until for row in answers.values() if row.valid_until is not None]
-    served = Served(found, orjson.dumps(found), f'"{digest(found)}"', min(ends, default=None))
-    runtime.get(Catalogues).served[peer] = (version, served)
+    ids = tuple(one["@id"] for one in found.get("dataset", ()))
+    served = Served(found, orjson.dumps(found), f'"{digest(found)}"', min(ends, default=None), ids)
+    catalogues = runtime.get(Catalogues)
+    if before := catalogues.served.get(peer):
+        catalogues.packed.pop(before[1].etag, None)
+    catalogues.served[peer] = (version, served)
     return served
 
 

@@ -5,8 +5,10 @@ pinned after resolution, no redirects, caps on time, size and depth. What breaks
 import asyncio
 import ipaddress
 import json as json_module
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +24,8 @@ SECONDS: Final = 20.0
 _JSON: Final = frozenset({"application/json", "application/ld+json"})
 #: What people read.
 _PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
+MOST_LINK: Final = 4096
+_NEXT: Final = re.compile(r'<([^<>\s]+)>[^,<]*;\s*rel="?next"?', re.ASCII | re.IGNORECASE)
 #: How much of a file is read and sent at once.
 PIECE: Final = 1 << 20
 
@@ -99,7 +103,9 @@ class Http:
                 await response.aclose()
         except httpx.HTTPError as error:
             raise Unreachable(url, type(error).__name__) from None
-        return answered(url, response.status_code, response.headers.get("content-type", ""), body)
+        found = answered(url, response.status_code, response.headers.get("content-type", ""), body)
+        following = next_page(url, response.headers.get("link", ""))
+        return replace(found, following=following) if following else found
 
     async def close(self) -> None:
         """Closes kept connections."""
@@ -126,6 +132,15 @@ class Http:
         address = next((one for one in addresses if one.version == 4), addresses[0])
         host = parsed.netloc.decode()
         return parsed.copy_with(host=str(address)), {"sni_hostname": parsed.host}, host
+
+
+def next_page(url: str, link: str) -> str | None:
+    """The address of the next page (RFC 8288), only below the one that was asked: our token must not travel."""
+    found = _NEXT.search(link[:MOST_LINK])
+    if found is None:
+        return None
+    following = httpx.URL(url).join(found[1])
+    return str(following) if str(following).partition("?")[0] == url.partition("?")[0] else None
 
 
 async def _pieces(path: Path) -> AsyncIterator[bytes]:

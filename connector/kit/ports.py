@@ -26,6 +26,8 @@ class Answer:
     status: int
     body: Any
     text: str = ""
+    #: The next page, where the peer names one below the same address.
+    following: str | None = None
 
     @property
     def ok(self) -> bool:

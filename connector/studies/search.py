@@ -29,6 +29,8 @@ Json = dict[str, Any]
 _TITLE, _DESCRIPTION = terms.iri("dct:title"), terms.iri("dct:description")
 _KEYWORD, _DISEASE = terms.iri("dcat:keyword"), terms.iri("med:disease")
 _PATIENTS = "http://healthdataportal.eu/ns/health#numberOfUniqueIndividuals"
+#: Pages of one hospital's catalogue that are read.
+MOST_PAGES = 1000
 _COMMERCIAL = terms.iri("dpv:CommercialResearch")
 
 
@@ -74,6 +76,7 @@ async def _catalogue(runtime: Runtime, hospital: Member) -> Json:
     found: Json = answer.body
     plain(found)
     reading.valid(found, "Catalog")
+    found = await _whole(runtime, hospital, found, answer.following)
     copy = CatalogueCopy(provider=hospital.did, etag=f'"{digest(found)}"', document=found, at=runtime.now())
 
     def keep(unit: Unit) -> None:
@@ -83,10 +86,24 @@ async def _catalogue(runtime: Runtime, hospital: Member) -> Json:
     return found
 
 
-async def _asked(runtime: Runtime, hospital: Member, etag: str | None) -> Answer:
+async def _whole(runtime: Runtime, hospital: Member, found: Json, following: str | None) -> Json:
+    """The catalogue with its further pages."""
+    pages = 1
+    while following is not None and pages < MOST_PAGES:
+        answer = await _asked(runtime, hospital, None, following)
+        if not answer.ok or not isinstance(answer.body, dict):
+            raise problems.said(answer.body, answer.status).refusal()
+        plain(answer.body)
+        reading.valid(answer.body, "Catalog")
+        found = {**found, "dataset": [*found.get("dataset", ()), *answer.body.get("dataset", ())]}
+        following, pages = answer.following, pages + 1
+    return found
+
+
+async def _asked(runtime: Runtime, hospital: Member, etag: str | None, address: str | None = None) -> Answer:
     token = issue(runtime.keys, runtime.did, hospital.did, runtime.now())
     headers = {"authorization": f"Bearer {token}", **({"if-none-match": etag} if etag else {})}
-    address = f"{hospital.url.rstrip('/')}{catalogue.PATH}/catalog/request"
+    address = address or f"{hospital.url.rstrip('/')}{catalogue.PATH}/catalog/request"
     return await runtime.peer.request("POST", address, json=catalogue.request(), headers=headers)
 
 

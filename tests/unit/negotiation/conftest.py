@@ -183,7 +183,7 @@ class Space:
         for part in (Members(), ReadOnce(self.clock.at), Receipts(), policies(), site):
             runtime.add(part)
         rights_service.install(runtime)
-        for room in (datasets_api.room, negotiation_api.room, studies_api.room):
+        for room in (datasets_api.versioned, datasets_api.room, negotiation_api.room, studies_api.room):
             room.install(runtime)
             for router in room.routers:
                 app.add_doors(router)

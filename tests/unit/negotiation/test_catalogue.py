@@ -170,3 +170,96 @@ async def test_the_steward_sees_who_was_told_what(space: Space) -> None:
         (did("a02"), None),
         (did("a03"), "disease-outside-offer"),
     }
+
+
+async def many(space: Space, count: int) -> None:
+    """More public datasets at H01, as their rows."""
+    from connector.datasets.model import Dataset, Offer
+    from vocab.odrl.normalise import normalise
+
+    rows: list[Any] = []
+    for number in range(count):
+        name = f"X{number:04d}"
+        document = {"@id": f"offer-{name}", "@type": "Offer", "permission": [{"action": "use"}]}
+        policy = normalise(document, target=name)
+        shared = {"published_at": number, "published_by": "steward"}
+        rows += [
+            Dataset(
+                id=name,
+                form={"title": {"ko": name, "en": name}},
+                node={},
+                non_public=False,
+                synthetic=True,
+                min_walls="thin",
+                legal_basis=[],
+                deid_profile="none",
+                **shared,
+            ),
+            Offer(
+                id=policy.id,
+                dataset=name,
+                document=document,
+                normalised=policy.to_json(),
+                digest=policy.digest,
+                **shared,
+            ),
+        ]
+    await space["h01"].add(*rows)
+
+
+async def raw(space: Space, target: str, message: Any = None, **headers: str) -> Any:
+    """As any HTTP client sees it: with headers."""
+    import httpx
+
+    from connector.identity.tokens import issue
+
+    runtime = space["a02"].runtime
+    given = {"authorization": f"Bearer {issue(runtime.keys, runtime.did, did('h01'), runtime.now())}", **headers}
+    transport = httpx.ASGITransport(app=space["h01"].app)
+    async with httpx.AsyncClient(transport=transport, base_url=url("h01")) as client:
+        return await client.post(target, json=message or catalogue.request(), headers=given)
+
+
+async def test_a_catalogue_comes_in_pages_each_linked_to_the_next_and_before(space: Space) -> None:
+    await many(space, 30)
+    asked = {**catalogue.request(), "filter": [{"@type": "QuerySpec", "offset": 0, "limit": 8}]}
+    target, seen, pages = f"{BASE}/request", [], 0
+    while target:
+        answer = await raw(space, target, asked)
+        assert answer.status_code == 200
+        reading.valid(answer.json(), "Catalog")
+        seen += [one["@id"] for one in answer.json()["dataset"]]
+        assert ("previous" in answer.links) == (pages > 0)
+        target, pages = answer.links.get("next", {}).get("url", ""), pages + 1
+    assert pages == 4
+    assert seen == ["D-H01-DM", *(f"X{number:04d}" for number in range(30))]
+    bent = await raw(space, f"{BASE}/request?page=xyz")
+    assert (bent.status_code, bent.json()["code"]) == (400, "message-malformed")
+
+
+async def test_a_peer_that_reads_gzip_gets_the_same_in_less_and_one_that_has_it_gets_nothing(space: Space) -> None:
+    await many(space, 30)
+    plain, packed = [await raw(space, f"{BASE}/request", **{"accept-encoding": one}) for one in ("identity", "gzip")]
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.json() == plain.json()
+    assert int(packed.headers["content-length"]) < len(plain.content) / 4
+    for tag in (packed.headers["etag"], f'"x", {packed.headers["etag"]}'):
+        again = await raw(space, f"{BASE}/request", **{"if-none-match": tag})
+        assert (again.status_code, again.content) == (304, b"")
+    part = {**catalogue.request(), "filter": [{"offset": 3, "limit": 5}]}
+    other = await raw(space, f"{BASE}/request", part, **{"if-none-match": packed.headers["etag"]})
+    assert other.status_code == 200  # a page is not the whole
+    assert (await raw(space, f"{BASE}/request", part, **{"if-none-match": other.headers["etag"]})).status_code == 304
+    await many(space, 31)
+    assert (await raw(space, f"{BASE}/request", **{"if-none-match": packed.headers["etag"]})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "given",
+    [[{"filterExpression": [{"operandLeft": "id"}]}], [{"strange": 1}], ["text"], [{"limit": -1}], [{"offset": "0"}]],
+)
+async def test_a_filter_that_asks_for_something_is_refused_and_not_ignored(space: Space, given: Any) -> None:
+    answer = await raw(space, f"{BASE}/request", {**catalogue.request(), "filter": given})
+    assert answer.status_code == 400
+    assert answer.json()["@type"] == "CatalogError"
