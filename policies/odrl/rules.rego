@@ -119,7 +119,7 @@ usual("pre", action) := object.get(data.profile.duties, action, "pre")
 declared(one, ctx) := object.get(ctx.duties, object.get(one, "uid", one.id), "pending")
 
 # What was declared, and what the clock says of the rest. A time limit that has passed makes a duty overdue; any other
-# condition that does not hold makes it inactive.
+# condition that does not hold makes it inactive, an amount excepted.
 progress(given, clauses_, phase, told) := told if told in {"fulfilled", "violated", "overdue"}
 
 else := "unknown" if {
@@ -133,8 +133,9 @@ else := "overdue" if {
 }
 
 else := "inactive" if {
-	some clause in clauses_
+	some place, clause in clauses_
 	clause.state == "unsatisfied"
+	not measured(given[place])
 }
 
 else := "due" if {
@@ -142,6 +143,22 @@ else := "due" if {
 }
 
 else := "pending"
+
+# How much is to be paid is not a condition: who has paid less still owes.
+measured(one) if owed(one)
+
+measured(one) if {
+	some part in one.of
+	owed(part)
+}
+
+measured(one) if {
+	some part in one.of
+	some inner in part.of
+	owed(inner)
+}
+
+owed(one) if one.left == "http://www.w3.org/ns/odrl/2/payAmount"
 
 bounded(one) if limit(one)
 
@@ -169,7 +186,7 @@ hinders("pre", state, others) := false if {
 }
 
 hinders("post", state, others) := false if {
-	state in {"fulfilled", "inactive", "due", "pending"}
+	state in {"fulfilled", "inactive", "pending"}
 	count([other | some other in others; other in {"violated", "overdue", "unknown"}]) == 0
 }
 

@@ -47,7 +47,7 @@ def _atom(node: Reading) -> Atom:
     name, operator = node.word(left, "leftOperand"), node.word(op, "operator").removeprefix(ODRL)
     operand = words().get(name)
     if operand is None:
-        raise Refusal("operand-without-gate", rule=path, operand=name)
+        raise Refusal("operand-without-gate", rule=path, operand=name, seen=name)
     if operator not in OPERATORS:
         raise unclear(path, "an operator of ODRL", operator)
     if operator not in FITTING[operand.type]:

@@ -38,7 +38,8 @@ def spelt_out(given: Mapping[str, Any]) -> Json:
     for place, one in enumerate(codes, start=1):
         code, modifiers = _code(one, f"duoDataUse.{place}")
         if code not in _MEANING:
-            raise Refusal("operand-without-gate", rule=f"duoDataUse.{place}", operand=f"DUO:{code}")
+            named = f"DUO:{code}"
+            raise Refusal("operand-without-gate", rule=f"duoDataUse.{place}", operand=named, seen=named)
         permitting += code in _PERMISSIONS
         rule["constraint"] += _MEANING[code](found, modifiers, f"duoDataUse.{place}")
     if permitting != 1:

@@ -24,7 +24,7 @@ class Names:
             text = "odrl:" + text
         found = self.value(text)
         if not _NAME.fullmatch(found):
-            raise Refusal("term-unknown", rule=path, term=text[:200])
+            raise Refusal("term-unknown", rule=path, term=text[:200], seen=text[:200])
         return same_as().get(found, found)
 
     def value(self, text: str) -> str:
@@ -34,7 +34,7 @@ class Names:
         if not colon or prefix not in terms.PREFIXES or name.startswith("//"):
             return text
         if prefix not in self.prefixes:
-            raise Refusal("term-unknown", term=text)
+            raise Refusal("term-unknown", term=text, seen=text)
         return self.prefixes[prefix] + name
 
     def identifier(self, text: object, path: str) -> str:

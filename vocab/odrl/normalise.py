@@ -6,7 +6,10 @@ decides, and nothing that a page could not say.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
+
+import orjson
 
 from vocab import terms
 from vocab.errors import Refusal
@@ -19,7 +22,6 @@ from vocab.odrl.nodes import Reading
 from vocab.odrl.rules import MAX_RULES, Head, rules
 from vocab.odrl.values import moment
 from vocab.profile import ORDER, actions, operands
-from vocab.records.envelope import canonical
 
 MAX_BYTES: Final = 16_384
 MAX_CONSTRAINTS: Final = 64
@@ -27,7 +29,7 @@ MAX_CONSTRAINTS: Final = 64
 _KINDS: Final[Mapping[str, Any]] = {name: name for name in ("Set", "Offer", "Request", "Agreement")} | {"Policy": "Set"}
 _RULES: Final[Mapping[str, str]] = {"permission": "permission", "prohibition": "prohibition", "obligation": "duty"}
 _CONFLICTS: Final = ("perm", "prohibit", "invalid")
-_PROFILES: Final = frozenset({terms.MED_PROFILE, ODRL + "core", ODRL})
+_PROFILES: Final = frozenset({terms.MED_PROFILE, terms.PREFIXES["med"], ODRL + "core", ODRL})
 
 
 def read(
@@ -58,7 +60,13 @@ def read(
 
 def normalise(doc: object, *, target: str | None = None) -> Policy:
     """The normal form of an offer or agreement of this space. Raises as `read`, and for what no gate decides."""
-    return published(read(doc, target=target, names=WIRE, context=terms.DSP_CONTEXT))
+    return _agreed(_small(doc), target)
+
+
+@lru_cache(maxsize=256)
+def _agreed(text: bytes, target: str | None) -> Policy:
+    """One offer comes back in each message of a negotiation and at each gate: the same bytes are read once."""
+    return published(read(orjson.loads(text), target=target, names=WIRE, context=terms.DSP_CONTEXT))
 
 
 def published(policy: Policy) -> Policy:
@@ -163,10 +171,15 @@ def _complete(policy: Policy) -> None:
 # ---- caps
 
 
-def _small(doc: Mapping[str, Any]) -> None:
-    size = len(canonical(doc))
-    if size > MAX_BYTES:
-        raise Refusal("policy-too-large", what="bytes", needed=MAX_BYTES, seen=size)
+def _small(doc: object) -> bytes:
+    """The document as text. Raises `Refusal` when it is too large, or says what JSON cannot say exactly."""
+    try:
+        text = orjson.dumps(doc)
+    except TypeError as error:
+        raise Refusal("not-canonical", why=str(error)) from None
+    if len(text) > MAX_BYTES:
+        raise Refusal("policy-too-large", what="bytes", needed=MAX_BYTES, seen=len(text))
+    return text
 
 
 def _few(policy: Policy) -> None:
@@ -206,7 +219,7 @@ def _decided(rule: Rule, policy: Policy) -> None:
 def _gated(atom: Atom, kind: str, path: str) -> None:
     operand = operands().get(atom.left)
     if operand is None or operand.gate not in (*ORDER, "duty"):
-        raise Refusal("operand-without-gate", rule=path, operand=atom.left)
+        raise Refusal("operand-without-gate", rule=path, operand=atom.left, seen=atom.left)
     if (operand.gate == "duty") != (kind == "obligation"):
         raise unclear(path, f"another operand in a {kind}", atom.left)
     if atom.op not in operand.operators:

@@ -8,7 +8,7 @@ from vocab.odrl.comparing import typed
 from vocab.odrl.twin_states import Context, Json, report_all
 from vocab.profile import actions, words
 
-_OPEN: Final = {"pre": ("fulfilled", "inactive"), "post": ("fulfilled", "inactive", "due", "pending")}
+_OPEN: Final = {"pre": ("fulfilled", "inactive"), "post": ("fulfilled", "inactive", "pending")}
 
 
 def duties_of(rule: Json, name: str, place: str, context: Context) -> list[dict[str, Any]]:
@@ -67,9 +67,15 @@ def _progress(given: list[Json], clauses: list[dict[str, Any]], phase: str, told
     failing = [one for one, clause in zip(given, clauses, strict=True) if clause["state"] == "unsatisfied"]
     if any(_bounded(one, 2) for one in failing):
         return "overdue"
-    if failing:
+    if any(not _owed(one, 2) for one in failing):
         return "inactive"
     return "due" if phase == "pre" else "pending"
+
+
+def _owed(one: Json, depth: int) -> bool:
+    if depth and isinstance(one.get("of"), list):
+        return any(_owed(part, depth - 1) for part in one["of"])
+    return one.get("left") == terms.iri("odrl:payAmount")
 
 
 def _bounded(one: Json, depth: int) -> bool:

@@ -39,7 +39,7 @@ _WORDS: Final = ["string", "token", "anyURI", "normalizedString", "language", "N
 _DATATYPES: Final[Mapping[str, frozenset[str]]] = {
     kind: frozenset(_XSD + name for name in names)
     for kind, names in {
-        "count": _WHOLE,
+        "count": [*_WHOLE, "decimal"],
         "decimal": [*_WHOLE, "decimal"],
         "time": ["dateTime", "dateTimeStamp"],
         "duration": ["duration", "dayTimeDuration"],
@@ -110,6 +110,8 @@ def _literal(operand: Operand, given: object, path: str) -> str:
     value = given["@value"]
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise unclear(path, "a right operand as text or number", type(value).__name__)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON has one kind of number
     return value if isinstance(value, str) else repr(value)
 
 

@@ -28,10 +28,38 @@ class Case:
 def cases() -> Iterator[Case]:
     """All of them, in the order of the files."""
     for file in sorted((files("policies") / "cases" / "odrl").iterdir(), key=lambda one: one.name):
-        for title, groups in yaml.safe_load(file.read_text("utf-8")).items():
+        found = yaml.safe_load(file.read_text("utf-8"))
+        for place, case in enumerate(found.pop("raw", []), start=1):
+            yield Case(f"raw {place}", case["expect"], _raw(case))
+        for title, groups in found.items():
             for number, group in enumerate(groups, start=1):
                 for place, case in enumerate(group["cases"], start=1):
                     yield _case(f"{title} {number}.{place}", group["policy"], case)
+
+
+def _raw(case: dict[str, Any]) -> dict[str, Any]:
+    """An input that no normaliser has seen: one permission of an agreement, and what the case replaces."""
+    rule = {"id": "p", "action": terms.USE, "target": "urn:d", "assignee": "urn:a"}
+    policy = {
+        "kind": "Agreement",
+        "id": "urn:p",
+        "target": "urn:d",
+        "assigner": None,
+        "assignee": "urn:a",
+        "timestamp": None,
+        "prohibitions": [],
+        "obligations": [],
+        "permissions": [{**rule, "constraints": case.get("constraints", [])}],
+    }
+    return {
+        "gate": case.get("gate", "ask"),
+        "now": 0,
+        "request": {"action": terms.USE},
+        "world": case.get("world", {}),
+        "facts": {"dataset": {"id": "urn:d"}, "party": {"did": "urn:a"}},
+        **case.get("given", {}),
+        "policy": {**policy, **case.get("policy", {})},
+    }
 
 
 def _case(name: str, policy: dict[str, Any], case: dict[str, Any]) -> Case:
