@@ -1,11 +1,13 @@
 """What both sides do to a negotiation inside a unit: find it, take a message, send one, end it."""
 
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Any, Final, Protocol
 
 from sqlmodel import Session, select
 
 from connector.evidence import journal
 from connector.kit.db import Unit
+from connector.kit.outbox import promise
 from connector.kit.runtime import Runtime
 from connector.negotiation import delivery
 from connector.negotiation.judgement import Judgement
@@ -19,6 +21,9 @@ from vocab.messages import writing
 
 Json = dict[str, Any]
 
+#: How long a negotiation waits for one of our people, and the effect that ends it then.
+WAITS: Final = timedelta(days=14) // timedelta(milliseconds=1)
+LAPSE: Final = "negotiation-lapses"
 #: Agreements that count: one a study and dataset.
 IN_FORCE = ("AGREED", "FINALIZED")
 
@@ -100,8 +105,11 @@ def sent(unit: Unit, row: Negotiation, kind: Message, message: Json, now: int) -
 
 
 def waiting(unit: Unit, row: Negotiation, now: int) -> None:
-    """Nothing more happens by itself: one of our people is asked."""
+    """Nothing more happens by itself: one of our people is asked; after a time it ends by itself."""
     row.waits = True
+    lapse = {"negotiation": row.id, "version": row.version}
+    process = f"waiting {row.id} {row.version}"
+    promise(unit, process, LAPSE, lapse, now=now, study=row.study, due_at=now + WAITS)
     journal.record(
         unit, "negotiation-waits", now=now, study=row.study, by=row.peer, outcome="waiting", dataset=row.dataset
     )

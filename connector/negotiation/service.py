@@ -136,6 +136,17 @@ def _given_up(runtime: Runtime, unit: Unit, row: Promise, refusal: Refusal) -> N
     core.ended(unit, runtime, current, refusal)
 
 
+async def _lapse(runtime: Runtime, row: Promise) -> Performed:
+    """Performs `negotiation-lapses`: nobody of ours said anything in time."""
+
+    def end(unit: Unit) -> None:
+        current = unit.session.get(Negotiation, row.payload["negotiation"])
+        if current is not None and current.waits and current.version == row.payload["version"]:
+            core.terminate(unit, runtime, current, Refusal("waited-too-long", needed=core.WAITS // 86_400_000))
+
+    return end
+
+
 async def _stop(runtime: Runtime, row: Promise) -> Performed:
     """Performs `stop:agreement`: the right that it leaned on has ended."""
     refusal = Refusal("right-ended", why=row.payload["why"])
@@ -190,6 +201,7 @@ def install(runtime: Runtime) -> None:
     """Registers what this room performs and checks."""
     given_up: Callable[[Unit, Promise, Refusal], None] = partial(_given_up, runtime)
     runtime.outbox.handlers[delivery.EFFECT] = Handler(partial(_deliver, runtime), given_up, most=16)
+    runtime.outbox.handlers[core.LAPSE] = Handler(partial(_lapse, runtime))
     runtime.outbox.handlers["stop:agreement"] = Handler(partial(_stop, runtime))
     runtime.get(Rights).resting.add("agreement")
     checks = runtime.get(Receipts).checks

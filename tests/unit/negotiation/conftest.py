@@ -53,7 +53,7 @@ NAMES = ("op", "h01", "h03", "a02", "a03", "p01")
 CAMPS = {"op": "operator", "h01": "hospital", "h03": "hospital", "a02": "company", "a03": "company", "p01": "zone"}
 DISEASES = {"a02": ["E10-E14", "N18"], "a03": ["I44-I49"]}
 #: The promises that these tests wait for.
-WATCHED = ("negotiation-message", "study-close", "stop")
+WATCHED = ("negotiation-message", "negotiation-lapses", "study-close", "stop")
 PEOPLE = {"steward": ("steward",), "pi": ("pi", "analyst")}
 
 

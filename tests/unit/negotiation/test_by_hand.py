@@ -7,7 +7,7 @@ import pytest
 
 from connector.evidence.model import Receipt
 from connector.identity.service import ask
-from connector.negotiation import consumer, hands
+from connector.negotiation import consumer, core, hands
 from connector.negotiation.model import Agreement, Negotiation
 from tests.unit.negotiation.conftest import STUDY, Space, did, url
 from vocab.messages import negotiation as messages
@@ -261,4 +261,32 @@ async def test_a_lost_answer_to_a_counter_offer_changes_nothing(space: Space) ->
     await space.retry()
     assert await states(space) == ("OFFERED", "OFFERED")
     await do(space, "a02", "pi", "acceptance")
+    assert await states(space) == ("FINALIZED", "FINALIZED")
+
+
+@pytest.mark.parametrize("node", ["h01", "a02"])
+async def test_what_nobody_decides_in_time_ends_on_both_sides(space: Space, node: str) -> None:
+    await rule(space, "h01", "steward", "offers")
+    await rule(space, "a02", "pi", "offers")
+    await begin(space)
+    if node == "a02":  # then the company is the one that is waited for
+        await do(space, "h01", "steward", "offer")
+    space.clock.move(core.WAITS - 60_000)
+    await space.settle()
+    assert "TERMINATED" not in await states(space)
+    space.clock.move(120_000)
+    await space.settle()
+    assert await states(space) == ("TERMINATED", "TERMINATED")
+    for one in ("h01", "a02"):
+        (row,) = await space[one].rows(Negotiation)
+        assert (row.code, row.waits) == ("waited-too-long", False)
+
+
+async def test_a_decision_in_time_is_not_undone_by_the_deadline(space: Space) -> None:
+    await rule(space, "h01", "steward", "offers")
+    await begin(space)
+    await do(space, "h01", "steward", "agreement")
+    assert await states(space) == ("FINALIZED", "FINALIZED")
+    space.clock.move(core.WAITS + 60_000)
+    await space.settle()
     assert await states(space) == ("FINALIZED", "FINALIZED")
