@@ -1,10 +1,9 @@
-"""The real process, killed at random moments; the next start carries on, withdraws the study and plays a new one.
+"""The real process, killed all over the play; the next start carries on, withdraws the study and plays a new one.
 
 DURE_KILLS says how often (5), DURE_SEED when (printed, so that a run can be repeated). Every second time the launcher
 is killed with it: then nobody is left who could clear up before the next start.
 """
 
-import json
 import os
 import random
 import shutil
@@ -14,29 +13,35 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
 
+from compute.launcher.forge import make_yard
 from compute.sandbox import watch
 from compute.staging.model import Study as ZoneStudy
 from connector.kit.db import Store
 from connector.kit.leaks import scan
+from connector.play.scenario import ROWS
 from connector.sources.eligible import identifiers
 from connector.studies.model import Study
 from tests.flows.evidence import certified, twice, unfinished
+from vocab.words import word
 
 KILLS = int(os.environ.get("DURE_KILLS", "5"))
 SEED = int(os.environ.get("DURE_SEED", str(random.randrange(1 << 30))))
-#: Seconds of a play in which it is killed: it takes about a minute where nothing else runs.
-EARLIEST, LATEST = 4.0, 55.0
+#: Kills are spread over the play by what it has done, not by the clock: a slow machine would never reach its end.
+ROWS_PLAYED = sum(row.built for row in ROWS.values()) - 2
 NODES = ("op", "h01", "h03", "a02", "a03", "p01")
 SCRIPT = Path(sys.executable).parent / "dure"
+#: What is printed once all nodes are ready.
+READY = word("play.ready", "en", seconds="|").split("|")[0]
 #: A process by its id and the moment at which it began.
 Process = tuple[int, str]
 
-pytestmark = pytest.mark.timeout(KILLS * 240 + 900)
+pytestmark = pytest.mark.timeout(KILLS * 600 + 1200)
 
 
 @pytest.fixture
@@ -49,92 +54,133 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def test_after_every_kill_the_space_carries_on_and_nothing_happened_twice(folder: Path) -> None:
     chance = random.Random(SEED)
     print(f"\nDURE_SEED={SEED}")
-    stratum = (LATEST - EARLIEST) / KILLS
-    moments = [EARLIEST + stratum * (number + chance.random()) for number in range(KILLS)]
+    moments = [ROWS_PLAYED / KILLS * (number + chance.random()) for number in range(KILLS)]
     chance.shuffle(moments)
     left: set[Process] = set()
-    for number, seconds in enumerate(moments):
-        left, row = killed_after(folder, seconds, left, launcher_too=number % 2 == 1)
-        print(f"kill {number + 1} after {seconds:.1f} s, at {row}", flush=True)
-    with started(folder, "--json") as process:
-        ready(process, folder, left)
-        printed, _ = process.communicate(timeout=900)
-    lines = [line for line in printed.splitlines() if line.startswith("{")]
-    assert process.returncode == 0, printed[-4000:]
-    assert lines, printed
-    assert json.loads(lines[-1])["passed"], printed[-4000:]
-    assert planted_outside(folder) == []
+    for number, moment in enumerate(moments):
+        with started(folder) as run:
+            if moment < 1:
+                time.sleep(moment * 8)
+            else:
+                ready(run, folder, left)
+                left = set()
+                reached(run, int(moment))
+                time.sleep(moment % 1 * 2)
+            left |= killed(run, launcher_too=number % 2 == 1)
+            print(f"kill {number + 1} at {moment:.2f}: {run.last()}", flush=True)
+    with started(folder) as run:
+        ready(run, folder, left)
+        family = set()
+        while run.process.poll() is None:
+            family |= run.family()
+            time.sleep(0.2)
+    assert run.process.returncode == 0, run.printed()[-4000:]
+    assert len(family) > 3
+    assert clean(folder, family) == []
     with stores(folder) as found:
         whole(found)
 
 
-def killed_after(folder: Path, seconds: float, left: set[Process], *, launcher_too: bool) -> tuple[set[Process], str]:
-    """Starts the play, looks whether anything of the last one is left, and kills it after `seconds`.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One `dure up --exit`, and where it prints."""
 
-    Returns the processes that it had, and the last row that it printed.
-    """
-    with started(folder, "--json") as process:
-        begun = time.monotonic()
-        if left:
-            ready(process, folder, left)
-        time.sleep(max(0.0, begun + seconds - time.monotonic()))
-        had = [process.pid, *watch.descendants(process.pid)]
-        family = {(pid, since(pid)) for pid in had}
-        launchers = [pid for pid in had if b"compute.launcher" in command(pid)]
-        process.send_signal(signal.SIGKILL)
-        for pid in launchers if launcher_too else ():
-            os.kill(pid, signal.SIGKILL)
-        printed, _ = process.communicate(timeout=60)
-    return family, printed.strip().rpartition("\n")[2][:120]
+    process: "subprocess.Popen[bytes]"
+    output: Path
+
+    def printed(self) -> str:
+        return self.output.read_text()
+
+    def rows(self) -> int:
+        """How many rows of the play have passed."""
+        return sum(self.printed().count(mark) for mark in "✓✗")
+
+    def last(self) -> str:
+        """What it printed last."""
+        return ([line.strip() for line in self.printed().splitlines() if line.strip()] or ["nothing yet"])[-1][:100]
+
+    def family(self) -> set[Process]:
+        """It and its descendants."""
+        return {(pid, since(pid)) for pid in (self.process.pid, *watch.descendants(self.process.pid))}
 
 
 @contextmanager
-def started(folder: Path, *options: str) -> "Iterator[subprocess.Popen[str]]":
-    words = [str(SCRIPT), "up", "--exit", "--data", str(folder), *options]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def started(folder: Path) -> Iterator[Run]:
+    output = folder.parent / "printed"
+    words = [str(SCRIPT), "up", "--exit", "--lang", "en", "--data", str(folder)]
+    with output.open("wb") as file:
+        process = subprocess.Popen(words, stdout=file, stderr=subprocess.STDOUT)
     try:
-        yield process
+        yield Run(process, output)
     finally:
         process.kill()
         process.wait()
 
 
-def ready(process: "subprocess.Popen[str]", folder: Path, left: Iterable[Process]) -> None:
-    """Waits until the nodes answer; from then on nothing of the killed run may be left."""
-    url = next(iter(json.loads((folder / "space.json").read_text())["nodes"].values()))["url"]
-    end = time.monotonic() + 120
-    while not answers(url):
-        assert process.poll() is None, process.communicate()[0][-2000:]
-        assert time.monotonic() < end, "not ready after two minutes"
-        time.sleep(0.2)
-    assert [pid for pid, began in left if since(pid) == began] == [], "processes of the killed run"
-    assert planted_outside(folder) == []
+def killed(run: Run, *, launcher_too: bool) -> set[Process]:
+    """Kills it, and returns the processes that it had."""
+    assert run.process.poll() is None, run.printed()[-4000:]
+    family = run.family()
+    launchers = [pid for pid, _ in family if "compute.launcher" in command(pid)]
+    run.process.send_signal(signal.SIGKILL)
+    for pid in launchers if launcher_too else ():
+        os.kill(pid, signal.SIGKILL)
+    run.process.wait()
+    return family
 
 
-def answers(url: str) -> bool:
-    """Whether a node answers: then every node's start was begun; the zone's own was finished before its first task."""
-    words = [sys.executable, "-c", f"import httpx; httpx.get('{url}/.well-known/did.json', trust_env=False)"]
-    return subprocess.run(words, check=False, capture_output=True).returncode == 0
+def reached(run: Run, rows: int) -> None:
+    """Waits until so many rows were played."""
+    end = time.monotonic() + 600
+    while run.rows() < rows:
+        assert run.process.poll() is None, run.printed()[-4000:]
+        assert time.monotonic() < end, f"not at row {rows}: {run.printed()[-2000:]}"
+        time.sleep(0.05)
+
+
+def ready(run: Run, folder: Path, left: Iterable[Process]) -> None:
+    """Waits until the nodes are ready; from then on nothing of the killed run may be left."""
+    end = time.monotonic() + 180
+    while READY not in run.printed():
+        assert run.process.poll() is None, run.printed()[-4000:]
+        assert time.monotonic() < end, f"not ready: {run.printed()[-2000:]}"
+        time.sleep(0.1)
+    assert clean(folder, left) == []
+
+
+def clean(folder: Path, left: Iterable[Process]) -> list[str]:
+    """What is left of a run that is over: its processes, its tasks' control groups and mounts, planted identifiers.
+
+    The next run may be under way, but has no task yet.
+    """
+    yard = make_yard(folder / "p01" / "launcher.sock")
+    groups = [str(one) for one in Path("/sys/fs/cgroup").glob(f"**/dure-{yard.name}-*")]
+    mounts = [str(one) for one in Path("/proc").glob("[0-9]*/mountinfo") if yard.name in text_of(one)]
+    alive = [f"process {pid}: {command(pid)!r}" for pid, began in left if began and since(pid) == began]
+    memory = [str(one) for one in Path("/dev/shm").glob(f"dure-{yard.name}-*")]
+    return [*alive, *groups, *mounts, *memory, *planted_outside(folder)]
 
 
 def since(pid: int) -> str:
     """When a process began; empty for one that is gone."""
+    stat = text_of(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return "" if not stat or stat[0] == "Z" else stat[19]
+
+
+def command(pid: int) -> str:
+    return text_of(Path(f"/proc/{pid}/cmdline"))
+
+
+def text_of(path: Path) -> str:
+    """A file that may be gone by now."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return path.read_text(errors="replace")
     except OSError:
         return ""
-    return "" if stat[0] == "Z" else stat[19]
-
-
-def command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 def planted_outside(folder: Path) -> list[str]:
-    """Planted identifiers outside the hospitals' folders, in files of the space and of this machine's shared places.
+    """Planted identifiers outside the hospitals' folders, in files of the space and of its launcher.
 
     The control: inside, they are found.
     """
@@ -144,14 +190,18 @@ def planted_outside(folder: Path) -> list[str]:
     assert scan([source], needles).found, "the scan finds nothing where everything is: it proves nothing"
     zone = str(folder / "p01")
     places = [folder / node for node in ("op", "a02", "a03", "p01", "play")]
-    places += [*Path("/dev/shm").glob("dure-*"), Path("/var/lib/dure/launchers")]
-    outside = [path for place in places for path in place.rglob("*") if path.is_file() and looked_at(path)]
-    assert any(str(path).startswith(zone) for path in outside)
-    return [str(one) for one in scan(outside, needles).found]
+    places += [make_yard(folder / "p01" / "launcher.sock").state]
+    while True:
+        outside = [path for place in places for path in place.rglob("*") if path.is_file() and looked_at(path)]
+        assert any(str(path).startswith(zone) for path in outside)
+        try:
+            return [str(one) for one in scan(outside, needles).found]
+        except FileNotFoundError:  # the next run clears up meanwhile: everything is looked at once more
+            continue
 
 
 def looked_at(path: Path) -> bool:
-    """All but keys and doors; another test's work may come and go meanwhile."""
+    """All but keys and doors."""
     return path.suffix not in (".pem", ".sock") and os.access(path, os.R_OK)
 
 

@@ -1,5 +1,6 @@
 """When a right ends, what leaned on it ends: within seconds where the operator is heard, else with the lease."""
 
+import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from compute.sandbox import watch
 from compute.tasks import places
 from connector.play.hands import Said
 from tests.flows.evidence import certificates
@@ -31,6 +33,15 @@ async def running(tmp_path: Path) -> AsyncIterator[Small]:
 async def started(small: Small) -> None:
     small.ran = await small.submit(WAIT, "nothing.json")
     await small.reached(small.ran, "RUNNING")
+    assert below_the_launcher()
+
+
+def below_the_launcher() -> list[int]:
+    """The processes that hold a task's key and plaintext; none when no task runs."""
+    ours = str(os.getpid())
+    mine = [pid for pid in watch.descendants(os.getpid()) if watch.status_of(pid)["PPid"] == ours]
+    (launcher,) = [pid for pid in mine if "compute.launcher" in watch.command_of(pid)]
+    return watch.descendants(launcher)
 
 
 async def gone(small: Small) -> Json:
@@ -41,6 +52,7 @@ async def gone(small: Small) -> Json:
     assert time.monotonic() - begun < SECONDS
     zone = small.space.nodes["p01"].runtime
     assert not (places.yard(zone) / small.ran).exists()
+    assert not below_the_launcher()
 
     async def said() -> str | None:
         return certificates(zone.store, small.study).get(small.ran)
@@ -108,6 +120,7 @@ async def test_cut_off_from_the_operator_a_task_freezes_with_the_lease_and_is_ki
     clock.forward(lease)
     await eventually(lambda: journalled(running, "task-frozen"), "the task is frozen")
     assert (await running.task(running.ran))["state"] not in ENDED
+    assert below_the_launcher()
 
     network.heal()
     clock.forward(20)  # the zone asks three times a lease
