@@ -292,6 +292,44 @@ async def test_no_token_is_kept_in_the_record_of_messages(two: Two) -> None:
     assert row.source["authorization"] not in str(shown)
 
 
+async def test_a_person_decides_on_the_page_what_waits(two: Two) -> None:
+    async def put(rule: dict[str, str]) -> None:
+        head = {"authorization": f"Bearer {two.steward.token}"}
+        answer = await two.steward.client.put(f"{two.h01.url}/api/approvals", json=rule, headers=head)
+        assert answer.status_code == 200
+
+    async def press(who: Any, pid: str, step: str, **form: str) -> httpx.Response:
+        head = {"authorization": f"Bearer {who.token}"}
+        return await who.client.post(f"{who.url}/negotiations/{pid}/do/{step}", data=form, headers=head)
+
+    async def theirs(state: str) -> Any:
+        async def look() -> Any:
+            rows = await two.steward.get("/api/negotiations")
+            return next((one for one in rows if one["state"] == state and one["waits"]), None)
+
+        return await eventually(look, state)
+
+    await put({"dataset": NAME, "when": "offers"})
+    begun = await two.pi.post("/api/negotiations", {"provider": two.h01.did, "dataset": NAME})
+    row = await theirs("REQUESTED")
+    assert (await press(two.steward, row["id"], "nonsense")).status_code == 404
+    assert (await press(two.space.hand("h01", "acceptor"), row["id"], "agree")).json()["code"] == "duty-missing"
+    assert (await press(two.pi, begun["id"], "agree")).json()["code"] == "transition-refused"
+    assert (await press(two.steward, row["id"], "agree")).status_code == 303
+    final = await eventually(lambda: _talk(two, begun["id"], "FINALIZED"), "the agreement")
+    assert final["agreement"]
+    begun = await two.pi.post("/api/negotiations", {"provider": two.h01.did, "dataset": NAME})
+    row = await theirs("REQUESTED")
+    assert (await press(two.steward, row["id"], "terminate", reason="not this year")).status_code == 303
+    ended = await eventually(lambda: _talk(two, begun["id"], "TERMINATED"), "the end")
+    assert ended["reason"].startswith("not this year")
+
+
+async def _talk(two: Two, pid: str, state: str) -> Any:
+    row = await two.pi.get(f"/api/negotiations/{pid}")
+    return row if row["state"] == state else None
+
+
 async def test_what_comes_from_patients_is_never_public(two: Two) -> None:
     with refused("public-not-synthetic"):
         await two.publish(id="D-2", synthetic=False)

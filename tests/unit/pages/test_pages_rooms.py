@@ -368,7 +368,9 @@ def test_the_price_follows_the_tariff_over_our_own_complete_receipts() -> None:
 
 def test_negotiations_and_agreements_say_their_state_and_what_they_wait_for() -> None:
     states = ("", "REQUESTED", "OFFERED", "ACCEPTED", "AGREED", "VERIFIED", "FINALIZED", "TERMINATED")
-    talks = [row(dataset="D", peer="x", state=state, code=EVIL, changed_at=NOW) for state in states]
+    talks = [
+        row(dataset="D", peer="x", state=state, code=EVIL, reason=None, waits=False, changed_at=NOW) for state in states
+    ]
     agreed = [row(dataset="D", id=EVIL, state=state, until=NOW) for state in ("AGREED", "FINALIZED", "ENDED", "VOID")]
     rows = tuple(negotiation._negotiation(one, "«h01»") for one in talks)
     lines = tuple(negotiation._agreement(one, complete=False) for one in agreed)
@@ -556,3 +558,32 @@ def test_a_log_without_camps_says_that_its_entries_wait_and_for_what() -> None:
 def test_a_page_without_anything_says_so_instead_of_being_empty() -> None:
     page = drawn(Timeline(title="t", now_ms=NOW, refresh_url="/t", events=()))
     assert "아직 없습니다." in page["ko"]
+
+
+# -- a negotiation that waits for a person
+
+
+def waits(side: str, state: str, **more: Any) -> Any:
+    offer = {
+        "@id": "o",
+        "@type": "Offer",
+        "permission": [{"action": "use"}, {"action": "http://www.w3.org/ns/odrl/2/use"}],
+    }
+    before = {"@id": "o", "@type": "Offer", "permission": [{"action": "use"}]}
+    return row(id="pid-1", side=side, state=state, dataset=EVIL, peer="did:web:a02", offer=offer, before=before, **more)
+
+
+@pytest.mark.parametrize(("side", "state"), list(negotiation.STEPS))
+def test_what_waits_shows_the_changed_clauses_and_everything_that_can_be_done(side: str, state: str) -> None:
+    found = panels(*negotiation._waiting(waits(side, state), "A02"))
+    harmless(found)
+    for step in (*negotiation.STEPS[side, state], "terminate"):
+        assert f"/negotiations/pid-1/do/{step}" in found["ko"]
+    assert "permission-2" in found["en"]
+
+
+def test_a_reason_in_a_persons_words_is_shown_as_text() -> None:
+    shown = row(dataset="d", state="TERMINATED", waits=False, reason=EVIL, code="ended-by-person", changed_at=NOW)
+    headers = ("dataset", "member-name", "state", "negotiation-why", "last-change")
+    table = negotiation.Table(None, headers, (negotiation._negotiation(shown, "A02"),))
+    harmless(panels(Panel("panel-negotiations", table)))
