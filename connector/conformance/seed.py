@@ -28,7 +28,7 @@ _YEAR: Final = 365 * 86_400_000
 
 async def seed(runtime: Runtime) -> None:
     """Fills an empty node. The standing list that it obeys is its own: nobody else is a member."""
-    await accept_standing(runtime, signed(_standing(runtime), runtime.did, runtime.keys.sign))
+    await accept_standing(runtime, signed(standing(runtime), runtime.did, runtime.keys.sign))
     provided = [*scripts.provided(scripts.NEGOTIATIONS), *scripts.SHOWN, DATA]
     agreed = [(one, one in scripts.provided(scripts.TRANSFERS)) for one in scripts.TRANSFERS]
 
@@ -106,7 +106,8 @@ def _agreement(did: str, one: str, *, provider: bool, now: int) -> Agreement:
     )
 
 
-def _standing(runtime: Runtime) -> Json:
+def standing(runtime: Runtime) -> Json:
+    """A list of one: whoever signs it is its own operator."""
     now = runtime.now()
     keys = {kind: runtime.keys.public(kind).hex() for kind in ("token", "receipt", "witness", "sealing")}
     own = {

@@ -171,16 +171,23 @@ def _document(
     shown: list[Json] = []
     withheld: list[Json] = []
     service = catalogue.service(runtime.settings.url)
+    member = runtime.get(Rights).demand().member(peer) is not None
     for row in rows:
         own = [one for one in published if one.dataset == row.id]
         open_ = [one for one in own if answers[one.id].allow]
         if open_:
-            offers_ = [{**one.document, catalogue.LATER: answers[one.id].later} for one in open_]
+            offers_ = [_shown(one, answers[one.id], member=member) for one in open_]
             shown.append(on_the_wire(row.node, row.id, offers_, service, public=not row.non_public))
         elif own:
             withheld.append(_withheld(row, answers[own[0].id]))
-    member = runtime.get(Rights).demand().member(peer) is not None
     return catalogue.catalogue(runtime.settings.url, runtime.did, shown, withheld if member else [])
+
+
+def _shown(offer: Offer, answer: Shown, *, member: bool) -> Json:
+    """An offer as it is asked for. Members are told what a later gate decides; another connector may copy the whole
+    offer into its request, and then miss in our agreement what is no clause (EDC does).
+    """
+    return {**offer.document, catalogue.LATER: answer.later} if member else offer.document
 
 
 def _withheld(row: Dataset, answer: Shown) -> Json:

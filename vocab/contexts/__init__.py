@@ -9,8 +9,15 @@ from typing import Any, Final
 from vocab import terms
 from vocab.errors import Refusal
 
-#: The DSP context, and the ODRL profile that it brings along.
-UNDERSTOOD: Final[frozenset[str]] = frozenset({terms.DSP_CONTEXT, "https://w3id.org/dspace/2025/1/odrl-profile.jsonld"})
+#: The DSP context, the ODRL profile that it brings along, and what EDC adds to every message: names for its own
+#: queries, and none that changes a word of the protocol.
+UNDERSTOOD: Final[frozenset[str]] = frozenset(
+    {
+        terms.DSP_CONTEXT,
+        "https://w3id.org/dspace/2025/1/odrl-profile.jsonld",
+        "https://w3id.org/edc/dspace/v0.0.1",
+    }
+)
 
 
 def plain(message: Mapping[str, Any]) -> Mapping[str, Any]:
