@@ -26,7 +26,10 @@ WRITTEN: list[tuple[dict[str, Any], Callable[[bytes], Any]]] = [
     (negotiation.verification("c-1", "p-1"), negotiation.read_verification),
     (negotiation.event("c-1", "p-1", "FINALIZED"), negotiation.read_event),
     (negotiation.termination("c-1", "p-1", Refusal("offer-changed", seen="k")), negotiation.read_termination),
-    (transfer.request("c-1", CALLBACK, "a-1", transfer.to_zone("did:web:p01"), study="s", permit="p"), transfer.read_request),
+    (
+        transfer.request("c-1", CALLBACK, "a-1", transfer.to_zone("did:web:p01"), study="s", permit="p"),
+        transfer.read_request,
+    ),
     (transfer.start("c-1", "p-1"), transfer.read_start),
     (
         transfer.step("TransferCompletionMessage", "c-1", "p-1"),

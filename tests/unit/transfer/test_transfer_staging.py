@@ -103,7 +103,9 @@ async def test_data_go_to_the_permits_zone_by_push_or_nowhere(
 async def test_an_address_with_properties_is_no_address(nodes: Nodes, agreement: Json) -> None:
     """A consumer may not slip an endpoint or a token in beside the zone's DID."""
     callback = f"{url('a02')}/dsp/2025-1"
-    message = messages.request("pid-1", callback, agreement["id"], messages.to_zone(did("p01")), study=STUDY, permit=PERMIT)
+    message = messages.request(
+        "pid-1", callback, agreement["id"], messages.to_zone(did("p01")), study=STUDY, permit=PERMIT
+    )
     hidden = {"@type": "EndpointProperty", "name": "authorization", "value": "token"}
     message["dataAddress"]["endpointProperties"] = [hidden]
     path = f"{url('h01')}/dsp/2025-1/transfers/request"
