@@ -1,5 +1,5 @@
-"""The one way out: a guarded HTTP client. Allow-listed schemes, no private addresses outside development, the address
-pinned after resolution, no redirects, caps on time, size and depth. What breaks a cap is `Unreachable`.
+"""The one way out: a guarded HTTP client. Allow-listed schemes, no private addresses outside development, connections
+only to addresses that were checked, no redirects, caps on time, size and depth. What breaks a cap is `Unreachable`.
 """
 
 import asyncio
@@ -7,12 +7,17 @@ import ipaddress
 import json as json_module
 import re
 import socket
+import string
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
-import httpx
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from connector.kit.ports import Answer, Unreachable
 from vocab.errors import Refusal
@@ -20,28 +25,27 @@ from vocab.errors import Refusal
 #: A peer's answer beyond these is not an answer.
 MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_DEPTH: Final = 64
-SECONDS: Final = 20.0
+#: How long a peer may be silent, and how long it may take to pick up.
+_PATIENCE: Final = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=20.0)
+#: Kept connections are let go before a node on the other side (uvicorn: 5 s) does it.
+_KEPT_SECONDS: Final = 4.0
 _JSON: Final = frozenset({"application/json", "application/ld+json"})
 #: What people read.
 _PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 MOST_LINK: Final = 4096
 _NEXT: Final = re.compile(r'<([^<>\s]+)>[^,<]*;\s*rel="?next"?', re.ASCII | re.IGNORECASE)
+#: What of an address is sent as it is written.
+_SIGNS: Final = string.ascii_letters + string.digits + string.punctuation
 #: How much of a file is read and sent at once.
 PIECE: Final = 1 << 20
 
 
 class Http:
-    """The shared client of one node (creating one costs about 65 ms)."""
+    """The shared client of one node. It begins with its first request: a client belongs to the loop that runs it."""
 
     def __init__(self, *, development: bool) -> None:
         self._development = development
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(SECONDS, connect=5.0),
-            follow_redirects=False,
-            trust_env=False,
-            headers={"user-agent": "dure", "accept": "application/json"},
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32),
-        )
+        self._session: aiohttp.ClientSession | None = None
 
     async def request(
         self,
@@ -67,71 +71,122 @@ class Http:
     async def receive_file(self, url: str, path: Path, headers: Mapping[str, str] | None = None) -> Answer:
         """A GET into `path`, in pieces; where an earlier one was broken off, the rest alone is asked for."""
         begun = (await asyncio.to_thread(path.stat)).st_size if await asyncio.to_thread(path.exists) else 0
-        target, extensions, host = await self._pinned(url)
-        head = {"host": host, "accept-encoding": "identity", "accept": "*/*", **(headers or {})}
+        head = {"accept-encoding": "identity", "accept": "*/*", **(headers or {})}
         if begun:
             head["range"] = f"bytes={begun}-"
-        request = self._client.build_request("GET", target, headers=head, extensions=extensions)
-        try:
-            response = await self._client.send(request, stream=True)
-            try:
-                if response.status_code == 416 and begun:  # all of it lies here
-                    return Answer(206, None)
-                if response.status_code not in (200, 206):
-                    body = await _capped(response, url)
-                    return answered(url, response.status_code, response.headers.get("content-type", ""), body)
-                with await asyncio.to_thread(path.open, "ab" if response.status_code == 206 else "wb") as file:
-                    async for piece in response.aiter_bytes(PIECE):
-                        await asyncio.to_thread(file.write, piece)
-            finally:
-                await response.aclose()
-        except httpx.HTTPError as error:
-            raise Unreachable(url, type(error).__name__) from None
-        return Answer(response.status_code, None)
+        async with self._asked("GET", url, None, head) as response:
+            if response.status == 416 and begun:  # all of it lies here
+                return Answer(206, None)
+            if response.status not in (200, 206):
+                return await _read(response, url)
+            with await asyncio.to_thread(path.open, "ab" if response.status == 206 else "wb") as file:
+                async for piece in response.content.iter_chunked(PIECE):
+                    await asyncio.to_thread(file.write, piece)
+        return Answer(response.status, None)
 
     async def _exchange(
         self, method: str, url: str, content: bytes | AsyncIterator[bytes] | None, headers: Mapping[str, str]
     ) -> Answer:
-        target, extensions, host = await self._pinned(url)
-        head = {"host": host, **headers}
-        request = self._client.build_request(method, target, content=content, headers=head, extensions=extensions)
-        try:
-            response = await self._client.send(request, stream=True)
-            try:
-                body = await _capped(response, url)
-            finally:
-                await response.aclose()
-        except httpx.HTTPError as error:
-            raise Unreachable(url, type(error).__name__) from None
-        found = answered(url, response.status_code, response.headers.get("content-type", ""), body)
+        async with self._asked(method, url, content, headers) as response:
+            found = await _read(response, url)
         following = next_page(url, response.headers.get("link", ""))
         return replace(found, following=following) if following else found
 
+    @asynccontextmanager
+    async def _asked(
+        self, method: str, url: str, content: bytes | AsyncIterator[bytes] | None, headers: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """An answer whose body is still to be read, within this block."""
+        target = allowed(url, development=self._development)
+        if self._session is None:
+            self._session = _session(development=self._development)
+        asked = self._session.request(method, target, data=content, headers=headers, allow_redirects=False)
+        try:
+            async with asked as response:
+                yield response
+        except aiohttp.InvalidURL:  # a number as a host
+            raise Refusal("address-forbidden", url=url, why="not a URL") from None
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            raise Unreachable(url, type(error).__name__) from None
+
     async def close(self) -> None:
         """Closes kept connections."""
-        await self._client.aclose()
+        if self._session is not None:
+            await self._session.close()
 
-    async def _pinned(self, url: str) -> tuple[httpx.URL, dict[str, Any], str]:
-        """The URL with its host replaced by the checked address, so that a second resolution cannot differ."""
+
+def allowed(url: str, *, development: bool) -> URL:
+    """`url`, if it may be asked at all. Raises `Refusal("address-forbidden")`. Names are looked at by the resolver."""
+    try:
+        if any(sign <= " " or sign == "\x7f" for sign in url):
+            raise ValueError
+        found = URL(quote(url, safe=_SIGNS), encoded=True)
+        host, port = found.host, found.port
+    except (ValueError, TypeError, AttributeError):
+        raise Refusal("address-forbidden", url=str(url)[:200], why="not a URL") from None
+    if found.scheme != "https" and not (development and found.scheme == "http"):
+        raise Refusal("address-forbidden", url=url, why=f"scheme {found.scheme or '–'}")
+    if not host or not port or (":" not in host and "%" in host):
+        raise Refusal("address-forbidden", url=url, why="not a URL")
+    if found.user is not None or found.password is not None:
+        raise Refusal("address-forbidden", url=url, why="user in the address")
+    if not development and not _public(host):
+        raise Refusal("address-forbidden", url=url, why="private address")
+    return found.with_fragment(None) if found.fragment else found
+
+
+class _Public(AbstractResolver):
+    """Names to addresses, looked up once a connection: what was checked is what is connected to.
+
+    Raises `Refusal("address-forbidden")` when a name has a private address.
+    """
+
+    def __init__(self, *, development: bool) -> None:
+        self._development = development
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
         try:
-            parsed = httpx.URL(url)
-        except (httpx.InvalidURL, TypeError):
-            raise Refusal("address-forbidden", url=str(url)[:200], why="not a URL") from None
-        if parsed.scheme != "https" and not (self._development and parsed.scheme == "http"):
-            raise Refusal("address-forbidden", url=url, why=f"scheme {parsed.scheme or '–'}")
-        if parsed.userinfo:
-            raise Refusal("address-forbidden", url=url, why="user in the address")
-        port = parsed.port or (443 if parsed.scheme == "https" else 80)
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(parsed.host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            raise Unreachable(url, "name not found") from None
-        addresses = [ipaddress.ip_address(str(one[4][0]).split("%")[0]) for one in found]
-        if not self._development and not all(address.is_global for address in addresses):
-            raise Refusal("address-forbidden", url=url, why="private address")
-        address = next((one for one in addresses if one.version == 4), addresses[0])
-        host = parsed.netloc.decode()
-        return parsed.copy_with(host=str(address)), {"sni_hostname": parsed.host}, host
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        except UnicodeError:
+            raise OSError(None, "name not found") from None
+        addresses = [str(one[4][0]) for one in found]
+        if not self._development and not all(_public(address) for address in addresses):
+            raise Refusal("address-forbidden", url=host, why="private address")
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=one[0], proto=one[2], flags=0)
+            for address, one in zip(addresses, found, strict=True)
+        ]
+
+    async def close(self) -> None:
+        """Nothing is kept."""
+
+
+def _public(host: str) -> bool:
+    """Whether `host` is no private address; of a name this says nothing."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_global
+    except ValueError:
+        return True
+
+
+def _session(*, development: bool) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(
+        resolver=_Public(development=development),
+        use_dns_cache=False,
+        limit=64,
+        limit_per_host=16,
+        keepalive_timeout=_KEPT_SECONDS,
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=_PATIENCE,
+        trust_env=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"user-agent": "dure", "accept": "application/json"},
+        skip_auto_headers={"content-type"},
+    )
 
 
 def next_page(url: str, link: str) -> str | None:
@@ -139,8 +194,11 @@ def next_page(url: str, link: str) -> str | None:
     found = _NEXT.search(link[:MOST_LINK])
     if found is None:
         return None
-    following = httpx.URL(url).join(found[1])
-    return str(following) if str(following).partition("?")[0] == url.partition("?")[0] else None
+    try:
+        following = str(URL(url, encoded=True).join(URL(found[1], encoded=True)))
+    except ValueError:
+        return None
+    return following if following.partition("?")[0] == url.partition("?")[0] else None
 
 
 async def _pieces(path: Path) -> AsyncIterator[bytes]:
@@ -150,13 +208,13 @@ async def _pieces(path: Path) -> AsyncIterator[bytes]:
             yield piece
 
 
-async def _capped(response: httpx.Response, url: str) -> bytes:
+async def _read(response: aiohttp.ClientResponse, url: str) -> Answer:
     body = bytearray()
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > MOST_BYTES:
             raise Unreachable(url, "answer too large")
-    return bytes(body)
+    return answered(url, response.status, response.headers.get("content-type", ""), bytes(body))
 
 
 def answered(url: str, status: int, content_type: str, body: bytes) -> Answer:
