@@ -45,6 +45,7 @@ atom(one, path, kind, ctx) := {
 		"units": [field(one, ["unit"]), object.get(ctx.units, left, null)],
 	}),
 } if {
+	is_object(one)
 	left := field(one, ["left"])
 	op := field(one, ["op"])
 	right := field(one, ["right"])

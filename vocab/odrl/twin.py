@@ -22,6 +22,13 @@ _KINDS: Final = ("Agreement", "Set", "Offer", "Request")
 
 def decide(given: Json) -> Json:
     """The ODRL part of a decision on the same input document that the engine gets."""
+    try:
+        return _document(given)
+    except (AttributeError, KeyError, TypeError):
+        return _UNREADABLE
+
+
+def _document(given: Json) -> Json:
     policy = given["policy"]
     if policy is None or policy["kind"] not in _KINDS or policy.get("inherits"):
         return _UNREADABLE

@@ -53,11 +53,10 @@ def report_all(given: Sequence[Json], path: str, kind: str, context: Context) ->
 
 
 def _report(one: Json, path: str, kind: str, context: Context, depth: int) -> dict[str, Any]:
-    if not depth or one.get("logic") not in _JOINED or not one.get("of"):
+    inside = one.get("of")
+    if not depth or one.get("logic") not in _JOINED or not inside or not all(isinstance(part, dict) for part in inside):
         return _atom(one, path, kind, context)
-    parts = [
-        _report(part, f"{path}.{place}", kind, context, depth - 1) for place, part in enumerate(one["of"], start=1)
-    ]
+    parts = [_report(part, f"{path}.{place}", kind, context, depth - 1) for place, part in enumerate(inside, start=1)]
     return {
         "path": path,
         "logic": one["logic"],
