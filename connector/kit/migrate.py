@@ -18,7 +18,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import BigInteger, MetaData, create_engine, text
+from sqlalchemy import BigInteger, MetaData, create_engine, event, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel.sql.sqltypes import AutoString
@@ -74,7 +74,11 @@ def _upgrade(engine: Engine, package: str) -> None:
         if engine.dialect.name == "postgresql":
             connection.execute(text("set local lock_timeout = '60s'"))
             connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        command.upgrade(_config(package, connection), "head")
+        if seen is None and engine.dialect.name == "sqlite":
+            for statement, values in _from_nothing(package):
+                connection.exec_driver_sql(statement, values)
+        else:
+            command.upgrade(_config(package, connection), "head")
         connection.commit()
 
 
@@ -104,6 +108,27 @@ def settled(metadata: MetaData, name: str) -> dict[str, Any]:
 def _history(package: str) -> tuple[str, ...]:
     """The revisions of a context, the newest first: read once a process, however many nodes it hosts."""
     return tuple(one.revision for one in ScriptDirectory.from_config(_config(package)).walk_revisions())
+
+
+@cache
+def _from_nothing(package: str) -> tuple[tuple[str, Any], ...]:
+    """What the migrations of a context write into an empty SQLite database, with its values.
+
+    They are run in memory, once a process, and what they say is noted: a process may host many nodes, and saying it
+    again takes a tenth of the time.
+    """
+    noted: list[tuple[str, Any]] = []
+    engine = create_engine("sqlite://")
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _said(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
+        if not statement.lstrip().upper().startswith(("SELECT", "PRAGMA")):
+            noted.append((statement, values))
+
+    with engine.connect() as connection:
+        command.upgrade(_config(package, connection), "head")
+    engine.dispose()
+    return tuple(noted)
 
 
 def _version_table(name: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -42,6 +43,23 @@ def test_the_migrations_end_at_what_the_models_say(name: str, opened: Open) -> N
     assert differences(store, name), "an empty database must differ, or this test sees nothing"
     upgrade(store.engine, HISTORIES[name].migrations)
     assert differences(store, name) == [], f'python -m connector.kit.migrate {name} "what changes"'
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_an_empty_database_gets_at_once_what_the_migrations_make_step_by_step(name: str, tmp_path: Path) -> None:
+    steps, once = (Store(f"sqlite:///{tmp_path / file}.sqlite") for file in ("steps", "once"))
+    with steps.engine.connect() as connection:
+        command.upgrade(_config(f"{name}.migrations", connection), "head")
+        connection.commit()
+    upgrade(once.engine, f"{name}.migrations")
+
+    def made(store: Store) -> list[Any]:
+        with store.engine.connect() as connection:
+            tables = connection.execute(text("select type, name, tbl_name, sql from sqlite_master order by name"))
+            return [*tables, *connection.execute(text(f"select * from {name}_version"))]
+
+    assert len(made(steps)) > 3
+    assert made(once) == made(steps)
 
 
 def test_all_contexts_share_one_database_and_an_upgrade_at_the_head_changes_nothing(opened: Open) -> None:
