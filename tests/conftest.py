@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 TOOLS = Path(__file__).parent / "tools"
+
+# no test is about time: a busy machine may be slow
+settings.register_profile("dure", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dure")
 
 
 def need(found: object, command: str) -> None:

@@ -39,7 +39,7 @@ from connector.web.people import People, Person
 from connector.web.refusals import install as install_web
 from connector.web.session import Sessions
 from connector.web.site import Site
-from tests.kept import apart, copied
+from tests.kept import apart, copied, database
 from tests.unit.datasets.forms import description
 from vocab import terms
 from vocab.odrl.offer import research_offer
@@ -170,10 +170,9 @@ class Space:
             folder=self.folder / name,
             development=True,
         )
-        store = Store(f"sqlite:///{self.folder}/{name}.sqlite")
+        store = Store(database(self.folder / f"{name}.sqlite", ConnectorTable.metadata))
         outbox = Outbox(store, self.clock)
         runtime = Runtime(settings, self.clock, store, self.keys(name), self.wire, outbox)
-        store.create(ConnectorTable.metadata)
         tokens = {person: secrets.token_urlsafe(32) for person in PEOPLE}
         people = People((Person(one, one, frozenset(duties)), tokens[one]) for one, duties in PEOPLE.items())
         app = Application(max_body_size=MOST_BYTES)

@@ -35,7 +35,7 @@ from connector.web.people import People, Person
 from connector.web.refusals import install as install_web
 from connector.web.session import Sessions
 from connector.web.site import Site
-from tests.kept import copied
+from tests.kept import copied, database
 from tests.unit.negotiation.conftest import (
     CAMPS,
     DAY,
@@ -155,10 +155,9 @@ class Nodes:
             folder=self.folder / name,
             development=True,
         )
-        store = Store(f"sqlite:///{self.folder}/{name}.sqlite")
+        store = Store(database(self.folder / f"{name}.sqlite", ConnectorTable.metadata))
         outbox = Outbox(store, self.clock)
         runtime = Runtime(settings, self.clock, store, self.keys(name), self.wire, outbox)
-        store.create(ConnectorTable.metadata)
         tokens = {person: secrets.token_urlsafe(32) for person in PEOPLE}
         people = People((Person(one, one, frozenset(duties)), tokens[one]) for one, duties in PEOPLE.items())
         app = Application(max_body_size=MOST_BYTES)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.kept import copied
 from tests.unit.zone.engines import Bare
 from tests.unit.zone.tasks import CODE
-from tests.unit.zone.world import World
+from tests.unit.zone.world import KINDS, NAMES, World
 from vocab.records.code import code_digest
 
 
@@ -17,8 +18,19 @@ def engine(tmp_path: Path) -> Bare:
     return Bare(tmp_path / "engine")
 
 
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everybody's keys."""
+    found = World(tmp_path_factory.mktemp("keys"))
+    for name in NAMES:
+        for kind in KINDS:
+            found.keys(name).public(kind)
+    return found.folder
+
+
 @pytest.fixture
-async def world(tmp_path: Path, engine: Bare) -> AsyncIterator[World]:
+async def world(tmp_path: Path, keys: Path, engine: Bare) -> AsyncIterator[World]:
+    copied(keys, tmp_path)
     found = World(tmp_path)
     await found.start(engine)
     await found.standing()

@@ -46,6 +46,7 @@ from connector.web.people import People, Person
 from connector.web.refusals import install as install_web
 from connector.web.session import Sessions
 from connector.web.site import Site
+from tests.kept import database
 from tests.unit.tlog.tlog_writing import ORIGIN, TWO_CAMPS, MemoryLog
 from vocab import terms
 from vocab.errors import Refusal
@@ -59,6 +60,7 @@ from vocab.tlog.proof import Proof, inclusion
 Json = dict[str, Any]
 
 DAY = 86_400_000
+KINDS = ("token", "receipt", "witness", "sealing")
 NAMES = ("op", "h01", "h03", "a02", "a03", "p01")
 CAMPS = {"op": "operator", "h01": "hospital", "h03": "hospital", "a02": "company", "a03": "company", "p01": "zone"}
 STUDY = "urn:uuid:00000000-0000-4000-8000-000000000001"
@@ -169,6 +171,7 @@ class World:
     standing_envelope: Json = field(default_factory=dict)
     lease_seconds: int = 60
     permits: dict[str, str] = field(default_factory=lambda: {PERMIT: "active"})
+    kept_keys: dict[str, Keys] = field(default_factory=dict)
     runtime: Runtime = None  # type: ignore[assignment]
     app: Application = None  # type: ignore[assignment]
     tokens: dict[str, str] = field(default_factory=lambda: {person: secrets.token_urlsafe(32) for person in PEOPLE})
@@ -176,8 +179,10 @@ class World:
     # -- the neighbours
 
     def keys(self, name: str) -> Keys:
-        (self.folder / name).mkdir(exist_ok=True)
-        return Keys(self.folder / name / "keys")
+        if name not in self.kept_keys:
+            (self.folder / name).mkdir(exist_ok=True)
+            self.kept_keys[name] = Keys(self.folder / name / "keys")
+        return self.kept_keys[name]
 
     async def request(
         self,
@@ -318,7 +323,7 @@ class World:
             "purposes": [terms.MEDICAL_DEVICE_AI] if CAMPS[name] == "company" else [],
             "diseases": ["E10-E14", "N18"],
             "country": "KR",
-            "keys": {kind: keys.public(kind).hex() for kind in ("token", "receipt", "witness", "sealing")},
+            "keys": {kind: keys.public(kind).hex() for kind in KINDS},
             "vkey": f"{name}+00+00",
             "state": "suspended" if suspended else "active",
         }
@@ -376,9 +381,7 @@ class World:
             zone=zone_settings or {},
         )
         settings.folder.mkdir(exist_ok=True)
-        store = Store(f"sqlite:///{self.folder}/p01/node.sqlite")
-        for tables in (ConnectorTable.metadata, zone.metadata):
-            store.create(tables)
+        store = Store(database(settings.folder / "node.sqlite", ConnectorTable.metadata, zone.metadata))
         self.runtime = Runtime(settings, self.clock, store, self.keys("p01"), self, Outbox(store, self.clock))
         people = People((Person(one, one, frozenset(duty)), self.tokens[one]) for one, duty in PEOPLE.items())
         self.app = Application(max_body_size=MOST_BYTES)
