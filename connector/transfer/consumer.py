@@ -61,7 +61,7 @@ async def start(
             secret = secrets.token_urlsafe(32)
             token = hashlib.sha256(secret.encode()).hexdigest()
             target = {"endpoint": f"{runtime.settings.url.rstrip('/')}/landing/{pid}", "authorization": secret}
-        where = messages.over_http(target["endpoint"], target.get("authorization", ""))
+        where = messages.posted_to(target["endpoint"], target.get("authorization", ""))
     message = messages.request(
         pid,
         runtime.settings.url.rstrip("/") + catalogue.PATH,

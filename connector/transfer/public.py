@@ -98,11 +98,15 @@ async def demand(runtime: Runtime, found: Given, format: str) -> Judgement:  # n
 
 def start(unit: Unit, runtime: Runtime, row: Transfer) -> None:
     """Starts or resumes: a fetched one gets a new token, a pushed one is on its way."""
-    now = runtime.now()
-    address = None
     if row.format == HTTP_PUSH:
-        outbox.promise(unit, f"public-push {row.id}", PUSH, {"transfer": row.id}, now=now)
-    else:
+        outbox.promise(unit, f"public-push {row.id}", PUSH, {"transfer": row.id}, now=runtime.now())
+    resumed(unit, runtime, row)
+
+
+def resumed(unit: Unit, runtime: Runtime, row: Transfer) -> None:
+    """Says that it is started, and where the data are fetched now. A push goes on by itself."""
+    now, address = runtime.now(), None
+    if row.format != HTTP_PUSH:
         token = secrets.token_urlsafe(32)
         row.token = digest_of(token)
         dataset = unit.session.get(Dataset, row.dataset)

@@ -25,7 +25,7 @@ from connector.transfer.model import Transfer
 from connector.transfer.states import TERMINAL, Message
 from vocab.errors import Refusal
 from vocab.messages import problems
-from vocab.messages.transfer import TransferStart, TransferStep
+from vocab.messages.transfer import PUBLIC_FORMATS, TransferStart, TransferStep
 
 __all__ = ["end", "install", "left", "receive", "start", "start_study", "transfers"]
 
@@ -44,6 +44,8 @@ async def receive(runtime: Runtime, by: Caller, pid: str, kind: Message, message
             row.provider_pid = message.provider_pid  # it overtook the answer to our request
         if isinstance(message, TransferStart) and message.address is not None and row.side == Side.CONSUMER:
             row.source = message.address.to_json()
+        if kind is Message.START and row.side == Side.PROVIDER and row.format in PUBLIC_FORMATS:
+            public.resumed(unit, runtime, row)
         said = problems.said(message.body) if isinstance(message, TransferStep) else None
         if said is not None and kind is Message.TERMINATION:
             core.ended(unit, runtime, row, said.refusal(), said.reason)

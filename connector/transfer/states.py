@@ -34,9 +34,10 @@ S, M, C, P = State, Message, Side.CONSUMER, Side.PROVIDER
 TERMINAL: Final = frozenset({S.COMPLETED, S.TERMINATED})
 
 #: A pair that is not here is refused. Only the provider starts; either side resumes, suspends, completes or ends it.
+#: A provider whose consumer resumed starts once more: it says where the data are now.
 TRANSITIONS: Final[Mapping[tuple[State | None, Side, Message], State]] = {
     (None, C, M.REQUEST): S.REQUESTED,
-    (S.REQUESTED, P, M.START): S.STARTED,
+    **{(state, P, M.START): S.STARTED for state in (S.REQUESTED, S.STARTED)},
     **{(S.STARTED, side, M.SUSPENSION): S.SUSPENDED for side in Side},
     **{(S.SUSPENDED, side, M.START): S.STARTED for side in Side},
     **{(S.STARTED, side, M.COMPLETION): S.COMPLETED for side in Side},

@@ -138,6 +138,11 @@ async def _ended(two: Two, pid: Any, state: str) -> Any:
     return row if row.state == state else None
 
 
+async def _source(two: Two, pid: str, old: Any) -> Any:
+    row = await two.row(pid)
+    return row.source if row.source != old else None
+
+
 async def test_a_holder_of_the_token_gets_parts_and_nobody_else_gets_anything(two: Two) -> None:
     source = (await two.row(await two.started())).source
     assert source is not None
@@ -187,8 +192,9 @@ async def test_suspended_by_the_hospital_and_resumed_by_the_company(two: Two) ->
     assert (await two.state(pid, "SUSPENDED")).reason.startswith("maintenance")
     assert (await two.get(row.source)).status_code == 403
     await two.pi.post(f"/api/transfers/{pid}/start")
-    await eventually(lambda: _ended(two, row.provider_pid, "STARTED"), "resumption")
-    assert (await two.get(row.source)).status_code == 200
+    new = await eventually(lambda: _source(two, pid, row.source), "a new token")
+    assert (await two.get(new)).content == DATA
+    assert (await two.get(row.source)).json()["code"] == "token-dead"
 
 
 @pytest.mark.parametrize("who", ["hospital", "company"])

@@ -156,6 +156,14 @@ def over_http(endpoint: str, token: str, sha256: str | None = None) -> Json:
     return {**head, "endpointProperties": properties}
 
 
+def posted_to(endpoint: str, token: str) -> Json:
+    """An address on HTTP that takes a push, as both name it: another connector knows the type by a name of its own."""
+    found = over_http(endpoint, token)
+    theirs = {"type": "HttpData", "baseUrl": endpoint, "authKey": "authorization", "authCode": token}
+    more = [{"@type": "EndpointProperty", "name": _EDC + name, "value": value} for name, value in theirs.items()]
+    return {**found, "endpointProperties": [*found["endpointProperties"], *more]}
+
+
 def start(consumer_pid: str, provider_pid: str, address: Json | None = None) -> Json:
     """P starts, or either side resumes. `address`: where the data are to be fetched; a push needs none."""
     return writing.message(
