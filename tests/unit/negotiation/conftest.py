@@ -262,6 +262,7 @@ class Space:
 
     async def retry(self) -> None:
         """Time passes until what failed is tried again."""
+        await self.settle()  # what is under way would count its pause from then
         self.clock.move(120_000)
         await self.settle()
 
