@@ -1,12 +1,16 @@
 """The journal: what happened here and what was refused, in the same unit as the state it speaks of."""
 
-from typing import Any
+from typing import Any, Final
 
+from sqlalchemy import Integer, column, insert
 from sqlmodel import Session, select
 
 from connector.evidence.model import Entry
 from connector.kit.db import Unit
 from vocab.errors import Refusal
+
+#: Made once: it is said in nearly every unit.
+_ENTRY: Final = insert(Entry).returning(column("id", Integer))
 
 
 def record(
@@ -18,12 +22,9 @@ def record(
     by: str | None = None,
     outcome: str = "done",
     **values: Any,
-) -> Entry:
+) -> None:
     """Notes that `kind` happened. Its sentence is the word `journal.<kind>`, filled with `values`."""
-    entry = Entry(at=now, kind=kind, outcome=outcome, study=study, by=by, values=values)
-    unit.session.add(entry)
-    unit.session.flush()
-    return entry
+    _write(unit, {"at": now, "kind": kind, "outcome": outcome, "study": study, "by": by, "values": values})
 
 
 def refused(
@@ -35,29 +36,20 @@ def refused(
     study: str | None = None,
     by: str | None = None,
     **values: str,
-) -> Entry:
-    """Stores a refusal so that it can be linked, shown and explained later."""
-    entry = Entry(
-        at=now,
-        kind=kind,
-        outcome="refused",
-        study=study,
-        by=by,
-        values={
-            **{
-                name: value if isinstance(value, int | str | bool) else _plain(value)
-                for name, value in refusal.values.items()
-            },
-            **values,
-        },
-        code=refusal.code,
-        rule=_text(refusal.rule),
-        needed=_text(refusal.needed),
-        seen=_text(refusal.seen),
-    )
-    unit.session.add(entry)
+) -> int:
+    """Stores a refusal so that it can be linked, shown and explained later. Returns its number."""
+    told = {
+        name: value if isinstance(value, int | str | bool) else _plain(value) for name, value in refusal.values.items()
+    }
+    entry = {"at": now, "kind": kind, "outcome": "refused", "study": study, "by": by, "values": {**told, **values}}
+    why = {"rule": _text(refusal.rule), "needed": _text(refusal.needed), "seen": _text(refusal.seen)}
+    return _write(unit, {**entry, "code": refusal.code, **why})
+
+
+def _write(unit: Unit, entry: dict[str, Any]) -> int:
     unit.session.flush()
-    return entry
+    number: int = unit.session.connection().execute(_ENTRY, entry).scalar_one()
+    return number
 
 
 def entries(session: Session, study: str | None = None, *, after: int = 0, limit: int = 500) -> list[Entry]:

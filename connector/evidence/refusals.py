@@ -14,7 +14,7 @@ async def remember(request: Request, refusal: Refusal) -> str | None:
     if by is None or refusal.status in (401, 404, 405, 500):
         return None
     study = refusal.values.get("study")
-    entry = await runtime.store.run(
+    number = await runtime.store.run(
         lambda unit: journal.refused(
             unit,
             refusal,
@@ -25,4 +25,4 @@ async def remember(request: Request, refusal: Refusal) -> str | None:
             where=f"{request.method} {request.url.path}",
         )
     )
-    return f"/why/{entry.id}"
+    return f"/why/{number}"

@@ -81,18 +81,7 @@ def received(unit: Unit, row: Negotiation, kind: Message, message: Incoming, now
     row.version, row.changed_at, row.waits = row.version + 1, now, False
     row.provider_pid = row.provider_pid or message.provider_pid  # it overtook the answer to our first message
     row.consumer_pid = row.consumer_pid or message.consumer_pid
-    unit.session.add(
-        ProtocolMessage(
-            process=row.id,
-            direction="in",
-            peer=row.peer,
-            message=message.id,
-            kind=kind,
-            body=message.raw.decode(),
-            at=now,
-        )
-    )
-    unit.session.flush()
+    delivery.keep(unit, row, "in", message.id, kind, message.raw.decode(), now)
 
 
 def sent(unit: Unit, row: Negotiation, kind: Message, message: Json, now: int) -> None:
@@ -101,7 +90,6 @@ def sent(unit: Unit, row: Negotiation, kind: Message, message: Json, now: int) -
     row.state = after(state_of(row), Side(row.side), kind)
     row.version, row.changed_at, row.waits = row.version + 1, now, False
     delivery.send(unit, row, kind, message, before, now)
-    unit.session.flush()
 
 
 def waiting(unit: Unit, row: Negotiation, now: int) -> None:

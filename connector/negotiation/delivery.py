@@ -8,6 +8,8 @@ import json
 from typing import Any, Final
 from urllib.parse import quote
 
+from sqlalchemy import insert
+
 from connector.identity.service import ask
 from connector.kit.db import Unit
 from connector.kit.outbox import Promise, TryLater, promise
@@ -35,6 +37,9 @@ _PATHS: Final[dict[tuple[Side, Message], str]] = {
     (Side.PROVIDER, Message.TERMINATION): "/negotiations/{pid}/termination",
 }
 
+#: Made once: it is said for every message.
+_MESSAGE: Final = insert(ProtocolMessage)
+
 
 def send(unit: Unit, negotiation: Negotiation, kind: Message, message: Json, before: str, now: int) -> None:
     """Promises that `message` is delivered, after everything promised for this negotiation before. `before`: the state
@@ -52,17 +57,14 @@ def send(unit: Unit, negotiation: Negotiation, kind: Message, message: Json, bef
         "message": message,
     }
     promise(unit, f"negotiation {negotiation.id}", EFFECT, payload, now=now, study=negotiation.study)
-    unit.session.add(
-        ProtocolMessage(
-            process=negotiation.id,
-            direction="out",
-            peer=negotiation.peer,
-            message=message["@id"],
-            kind=message["@type"],
-            body=json.dumps(message, ensure_ascii=False),
-            at=now,
-        )
-    )
+    text = json.dumps(message, ensure_ascii=False)
+    keep(unit, negotiation, "out", message["@id"], message["@type"], text, now)
+
+
+def keep(unit: Unit, row: Negotiation, direction: str, message: str | None, kind: str, body: str, now: int) -> None:
+    """Keeps the bytes of a message that takes effect in this unit. `message`: its id."""
+    given = {"process": row.id, "direction": direction, "peer": row.peer, "message": message, "kind": kind}
+    unit.session.connection().execute(_MESSAGE, {**given, "body": body, "at": now})
 
 
 async def deliver(runtime: Runtime, row: Promise) -> Answer | None:

@@ -4,10 +4,13 @@ A fact that ends a right selects grants by index, `hold` decides again, the outb
 owns the kind performs it (handler `stop:<kind>`). So this room reaches every other one and imports none.
 """
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
+from sqlalchemy import String, cast, text
 from sqlmodel import Session, col, select
 
 from connector.evidence import journal
@@ -29,6 +32,9 @@ from vocab.profile import Gate
 UNDONE: Final = frozenset({"permit-suspended", "not-a-member"})
 #: Kinds of grants that hold the permit lease.
 LEASED: Final = ("task",)
+#: The list in force, as it is stored.
+_IN_FORCE: Final = select(cast(StandingRow.envelope, String)).order_by(col(StandingRow.seq).desc()).limit(1)
+_PARTY: Final = text("insert into grant_parties (kind, id, did) values (:kind, :id, :did) on conflict do nothing")
 #: A thing that leans on rights: its kind and its id.
 Thing = tuple[str, str]
 
@@ -83,12 +89,12 @@ def grant(
         granted_at=now,
     )
     unit.session.add(row)
-    for did in sorted(set(parties)):
-        if unit.session.get(GrantParty, (kind, id, did)) is None:
-            unit.session.add(GrantParty(kind=kind, id=id, did=did))
+    unit.session.flush()
+    if parties:
+        named = [{"kind": kind, "id": id, "did": did} for did in sorted(set(parties))]
+        unit.session.connection().execute(_PARTY, named)
     if kind in LEASED:  # a lease begins: the operator is asked at once, not when the slow sweep would have come round
         outbox.hasten(unit, "standing-sweep", now)
-    unit.session.flush()
     return row
 
 
@@ -218,13 +224,19 @@ def _facts_now(row: Grant, ended: Ended, session: Session, standing: Standing, o
 
 def _still_standing(unit: Unit, permit: str | None, parties: Collection[str]) -> None:
     """The list in force, read in this very unit: a right may have ended since the decision."""
-    row = unit.session.exec(select(StandingRow).order_by(col(StandingRow.seq).desc()).limit(1)).first()
-    if row is None:
+    envelope = unit.session.exec(_IN_FORCE).first()
+    if envelope is None:
         raise Refusal("standing-missing")
-    body = row.envelope["body"]
-    if permit is not None and body["permits"].get(permit) != "active":
-        raise Refusal("changed-meanwhile", what="permit", needed="active", seen=body["permits"].get(permit))
-    active = {member["did"] for member in body["members"] if member["state"] == "active"}
+    permits, active = _stands(envelope)
+    if permit is not None and permits.get(permit) != "active":
+        raise Refusal("changed-meanwhile", what="permit", needed="active", seen=permits.get(permit))
     for did in parties:
         if did not in active:
             raise Refusal("changed-meanwhile", what="member", needed="active", seen=did)
+
+
+@lru_cache(maxsize=16)
+def _stands(envelope: str) -> tuple[Mapping[str, str], frozenset[str]]:
+    """The permits' states and the active members, by a list's own text: the same one is read at each grant."""
+    body = json.loads(envelope)["body"]
+    return body["permits"], frozenset(member["did"] for member in body["members"] if member["state"] == "active")
