@@ -75,6 +75,11 @@ def test_a_message_without_the_dsp_context_is_refused(
     assert refused.value.code == "context-not-understood"
 
 
+def test_what_edc_adds_to_every_message_changes_no_word_of_it() -> None:
+    context = [terms.DSP_CONTEXT, "https://w3id.org/edc/dspace/v0.0.1"]
+    assert negotiation.read_request(raw({**REQUEST, "@context": context})).offer == REQUEST["offer"]
+
+
 def test_a_foreign_context_beside_ours_is_refused_and_named() -> None:
     with pytest.raises(Refusal) as refused:
         negotiation.read_request(raw({**REQUEST, "@context": [terms.DSP_CONTEXT, "https://example.org/c"]}))
