@@ -19,7 +19,7 @@ from connector.kit.ports import Unreachable
 from connector.kit.runtime import Runtime
 from connector.kit.sealed import unwrap
 from connector.negotiation.model import Agreement
-from connector.negotiation.service import agreements
+from connector.negotiation.service import all_or_none
 from connector.rights.model import PermitRow
 from connector.rights.relay import relayed
 from connector.rights.service import Rights, permit_for
@@ -99,7 +99,8 @@ async def fetch(runtime: Runtime, study: str, release: str, name: str) -> bytes:
 
 
 def _leaned_on(session: Session, study: str) -> tuple[PermitRow, list[Agreement]]:
-    return _permit(session, study), agreements(session, study, after="", limit=500)
+    permit = _permit(session, study)
+    return permit, all_or_none(session, study, [one["id"] for one in permit.fields["datasets"]])
 
 
 def _permit(session: Session, study: str) -> PermitRow:

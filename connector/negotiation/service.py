@@ -1,6 +1,6 @@
 """The negotiation room's door for other rooms: agreements and their facts, and what this room performs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,7 @@ __all__ = [
     "agreement",
     "agreement_facts",
     "agreements",
+    "all_or_none",
     "begin",
     "install",
     "look",
@@ -55,6 +56,18 @@ def agreements(session: Session, study: str | None = None, *, after: str = "", l
     """The agreements kept here, by id; of one study, or all."""
     query = select(Agreement).where(Agreement.id > after).order_by(Agreement.id).limit(limit)
     return list(session.exec(query if study is None else query.where(Agreement.study == study)))
+
+
+def all_or_none(session: Session, study: str, datasets: Iterable[str]) -> list[Agreement]:
+    """The final agreements of a study, one for each of its permit's `datasets`: all are there, or none may be used.
+
+    Raises `Refusal("no-agreement")`.
+    """
+    needed = list(datasets)
+    found = {one.dataset: one for one in agreements(session, study, limit=500) if one.state == "FINALIZED"}
+    if not found or not found.keys() >= set(needed):
+        raise Refusal("no-agreement", rule="study.agreements", needed=needed, seen=sorted(found), study=study)
+    return [found[dataset] for dataset in needed]
 
 
 def negotiations(session: Session, study: str | None = None, *, after: str = "", limit: int = 100) -> list[Negotiation]:

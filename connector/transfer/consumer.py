@@ -11,7 +11,7 @@ from connector.evidence import journal
 from connector.kit.db import Unit
 from connector.kit.runtime import Runtime
 from connector.negotiation.model import Agreement
-from connector.negotiation.service import agreements
+from connector.negotiation.service import all_or_none
 from connector.negotiation.states import Side
 from connector.rights import peers
 from connector.rights.model import PermitRow
@@ -106,16 +106,15 @@ async def start(
 async def start_study(runtime: Runtime, person: str, study: str) -> list[Transfer]:
     """Asks for the data of all agreements of a study; one that is asked for already stays as it is.
 
-    Raises `Refusal("no-agreement")` when the study has none, and as `start`.
+    Raises `Refusal("no-agreement")` unless all of them are final, and as `start`.
     """
 
     def read(session: Session) -> list[tuple[Agreement, Transfer | None]]:
-        rows = [row for row in agreements(session, study, limit=500) if row.state == "FINALIZED"]
-        return [(row, in_force(session, row.id)) for row in rows]
+        permit = permit_for(session, study)
+        wanted = [one["id"] for one in permit.fields["datasets"]] if permit else []
+        return [(row, in_force(session, row.id)) for row in all_or_none(session, study, wanted)]
 
     found = await runtime.store.read(read)
-    if not found:
-        raise Refusal("no-agreement", rule="agreement", study=study)
     return [
         taken or await start(runtime, person, study=study, provider=row.provider, agreement=row.id)
         for row, taken in found

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,21 +62,25 @@ def test_after_every_kill_the_space_carries_on_and_nothing_happened_twice(folder
             if moment < 1:
                 time.sleep(moment * 8)
             else:
-                ready(run, folder, left)
+                copied = ready(run, folder, left)
                 left = set()
                 reached(run, int(moment))
                 time.sleep(moment % 1 * 2 * (1 - moment / ROWS_PLAYED))  # its last rows take milliseconds
             left |= killed(run, launcher_too=number % 2 == 1)
             print(f"kill {number + 1} at {moment:.2f}: {run.last()}", flush=True)
+        if moment >= 1:
+            assert planted_outside(folder, copied) == []
     with started(folder) as run:
-        ready(run, folder, left)
+        copied = ready(run, folder, left)
         family = set()
         while run.process.poll() is None:
             family |= run.family()
             time.sleep(0.2)
     assert run.process.returncode == 0, run.printed()[-4000:]
     assert len(family) > 3
-    assert clean(folder, family) == []
+    assert left_over(folder, family) == []
+    assert planted_outside(folder, copied) == []
+    assert planted_outside(folder, copy_of_the_outside(folder)) == []
     with stores(folder) as found:
         whole(found)
 
@@ -138,18 +142,23 @@ def reached(run: Run, rows: int) -> None:
         time.sleep(0.05)
 
 
-def ready(run: Run, folder: Path, left: Iterable[Process]) -> None:
-    """Waits until the nodes are ready; from then on nothing of the killed run may be left."""
+def ready(run: Run, folder: Path, left: Iterable[Process]) -> Path:
+    """Waits until the nodes are ready; from then on nothing of the killed run may be left.
+
+    Returns what then lay outside the hospitals: looking through it takes longer than the play.
+    """
     end = time.monotonic() + 180
     while READY not in run.printed():
         assert run.process.poll() is None, run.printed()[-4000:]
         assert time.monotonic() < end, f"not ready: {run.printed()[-2000:]}"
         time.sleep(0.1)
-    assert clean(folder, left) == []
+    copied = copy_of_the_outside(folder)
+    assert left_over(folder, left) == []
+    return copied
 
 
-def clean(folder: Path, left: Iterable[Process]) -> list[str]:
-    """What is left of a run that is over: its processes, its tasks' control groups and mounts, planted identifiers.
+def left_over(folder: Path, left: Iterable[Process]) -> list[str]:
+    """What is left of a run that is over: its processes, its tasks' control groups, mounts and shared memory.
 
     The next run may be under way, but has no task yet.
     """
@@ -158,7 +167,7 @@ def clean(folder: Path, left: Iterable[Process]) -> list[str]:
     mounts = [str(one) for one in Path("/proc").glob("[0-9]*/mountinfo") if yard.name in text_of(one)]
     alive = [f"process {pid}: {command(pid)!r}" for pid, began in left if began and since(pid) == began]
     memory = [str(one) for one in Path("/dev/shm").glob(f"dure-{yard.name}-*")]
-    return [*alive, *groups, *mounts, *memory, *planted_outside(folder)]
+    return [*alive, *groups, *mounts, *memory]
 
 
 def since(pid: int) -> str:
@@ -179,30 +188,34 @@ def text_of(path: Path) -> str:
         return ""
 
 
-def planted_outside(folder: Path) -> list[str]:
-    """Planted identifiers outside the hospitals' folders, in files of the space and of its launcher.
+def copy_of_the_outside(folder: Path) -> Path:
+    """All files of the space outside the hospitals, and of its launcher, as they are now."""
+    copied = folder.parent / "outside"
+    shutil.rmtree(copied, ignore_errors=True)
+    places = [folder / node for node in ("op", "a02", "a03", "p01", "play")]
+    places += [make_yard(folder / "p01" / "launcher.sock").state]
+    for number, path in enumerate(one for place in places for one in place.rglob("*") if looked_at(one)):
+        target = copied / path.parent.name / f"{number}-{path.name}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # the run clears up meanwhile
+            shutil.copyfile(path, target)
+    return copied
 
-    The control: inside, they are found.
-    """
+
+def planted_outside(folder: Path, copied: Path) -> list[str]:
+    """Planted identifiers in what lay outside the hospitals. The control: inside, they are found."""
     source = folder / "h01" / "source.sqlite"
     planted = identifiers(source)
     needles = {kind: set(sorted(planted[kind])[:300]) for kind in ("resident_number", "phone")}
     assert scan([source], needles).found, "the scan finds nothing where everything is: it proves nothing"
-    zone = str(folder / "p01")
-    places = [folder / node for node in ("op", "a02", "a03", "p01", "play")]
-    places += [make_yard(folder / "p01" / "launcher.sock").state]
-    while True:
-        outside = [path for place in places for path in place.rglob("*") if path.is_file() and looked_at(path)]
-        assert any(str(path).startswith(zone) for path in outside)
-        try:
-            return [str(one) for one in scan(outside, needles).found]
-        except FileNotFoundError:  # the next run clears up meanwhile: everything is looked at once more
-            continue
+    outside = [path for path in copied.rglob("*") if path.is_file()]
+    assert any(path.name.endswith("node.sqlite") for path in outside)
+    return [str(one) for one in scan(outside, needles).found]
 
 
 def looked_at(path: Path) -> bool:
     """All but keys and doors."""
-    return path.suffix not in (".pem", ".sock") and os.access(path, os.R_OK)
+    return path.is_file() and path.suffix != ".pem" and os.access(path, os.R_OK)
 
 
 @contextmanager

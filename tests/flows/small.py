@@ -153,7 +153,9 @@ class Small:
 
         async def proven() -> bool:
             rows = await self.agreements()
-            return len(rows) == len(cast.DATASETS) and all(one["receipt_complete"] for one in rows)
+            return len(rows) == len(cast.DATASETS) and all(
+                one["state"] == "FINALIZED" and one["receipt_complete"] for one in rows
+            )
 
         await eventually(proven, "both agreements with their proofs")
 
