@@ -19,7 +19,7 @@ from connector.kit.ports import Unreachable
 from connector.kit.runtime import Runtime
 from connector.kit.sealed import unwrap
 from connector.negotiation.model import Agreement
-from connector.negotiation.service import all_or_none
+from connector.negotiation.service import agreements
 from connector.rights.model import PermitRow
 from connector.rights.relay import relayed
 from connector.rights.service import Rights, permit_for
@@ -99,8 +99,9 @@ async def fetch(runtime: Runtime, study: str, release: str, name: str) -> bytes:
 
 
 def _leaned_on(session: Session, study: str) -> tuple[PermitRow, list[Agreement]]:
-    permit = _permit(session, study)
-    return permit, all_or_none(session, study, [one["id"] for one in permit.fields["datasets"]])
+    """The permit, and for each dataset its final agreement, or one that has ended: the zone then says why not."""
+    found = sorted(agreements(session, study, limit=500), key=lambda one: one.state == "FINALIZED")
+    return _permit(session, study), list({one.dataset: one for one in found}.values())
 
 
 def _permit(session: Session, study: str) -> PermitRow:
