@@ -235,7 +235,7 @@ def whole(found: Mapping[str, Store]) -> None:
     begun = [one for one in studies if one.state != "draft"]
     assert begun
     permits = found["a02"].read_now(lambda session: session.exec(select(PermitRow)).all())
-    ran_out = {one.study for one in permits if one.state == "ended"}
+    ran_out = {one.study for one in permits if one.until <= time.time() * 1000}
     for one in begun:
         assert twice(found, one.id) == []
         assert one.state in ("closed", "withdrawn") or one.id in ran_out, (one.id, one.state)
