@@ -242,7 +242,10 @@ def whole(found: Mapping[str, Store]) -> None:
     zoned = found["p01"].read_now(lambda session: session.exec(select(ZoneStudy)).all())
     assert zoned
     for study in zoned:
-        assert study.state == "closed", (study.id, study.state)
+        # wiped: its data are gone, and the play ended before the hospitals countersigned; the next start goes on with it
+        assert study.state in ("closed", "wiped"), (study.id, study.state)
+        if study.state == "wiped":
+            continue
         results = certified(found["p01"], study.id)
         assert study.id in results
         assert all(result.startswith("DELETED") for result in results.values()), results
