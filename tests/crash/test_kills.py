@@ -242,7 +242,7 @@ def whole(found: Mapping[str, Store]) -> None:
     zoned = found["p01"].read_now(lambda session: session.exec(select(ZoneStudy)).all())
     assert zoned
     for study in zoned:
-        # wiped: its data are gone, and the play ended before the hospitals countersigned; the next start goes on with it
+        # wiped: its data are gone; the play ended before the hospitals countersigned, and the next start goes on
         assert study.state in ("closed", "wiped"), (study.id, study.state)
         if study.state == "wiped":
             continue
