@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,11 +15,13 @@ from starlette.requests import ClientDisconnect
 
 from connector.evidence import journal
 from connector.kit.runtime import Runtime
+from connector.web.layout import language_of
+from connector.web.refusals import invalid
 from vocab.errors import Refusal
 from vocab.messages import problems, reading, writing
 
 #: Strangers fill no journal: these are answered, not stored.
-_STRANGERS: Final = frozenset({"token-missing", "token-invalid", "token-used", "not-a-member"})
+_STRANGERS: Final = frozenset({"request-invalid", "token-missing", "token-invalid", "token-used", "not-a-member"})
 
 
 class Problem(BaseModel):
@@ -52,6 +55,8 @@ def speaking(error_type: str) -> type[APIRoute]:
             async def answered(request: Request) -> Response:
                 try:
                     return await handle(request)
+                except RequestValidationError as error:
+                    return await _problem(request, error_type, invalid(error, language_of(request)))
                 except Refusal as refusal:
                     return await _problem(request, error_type, refusal)
 

@@ -89,14 +89,17 @@ async def _refused(request: Request, error: Exception) -> Response:
     return answer(request, error, headers=headers, link=link)
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
+def invalid(error: RequestValidationError, language: Language) -> Refusal:
     """What the request's shape violates. The values themselves are not echoed: one may be a token or a patient's."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
-    language = language_of(request)
     found = [(_where(problem["loc"]), _why(problem, language)) for problem in error.errors()[:_PROBLEMS]]
     where, why = found[0] if found else ("body", "–")
     more = [f"{place}: {reason}" for place, reason in found] if len(found) > 1 else None
-    return answer(request, Refusal("request-invalid", seen=more, where=where, why=why))
+    return Refusal("request-invalid", seen=more, where=where, why=why)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
+    return answer(request, invalid(error, language_of(request)))
 
 
 async def _numbered(request: Request, error: Exception) -> Response:

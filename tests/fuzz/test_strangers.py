@@ -28,6 +28,8 @@ PUBLIC: Final = {
     "GET /settlements/{run}",
     "GET /settlements/{run}/receipts",
     "GET /audit",
+    "GET /data/{pid}",  # the transfer's own token
+    "POST /landing/{pid}",  # the same
 }
 
 
