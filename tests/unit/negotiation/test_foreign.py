@@ -50,6 +50,17 @@ async def test_its_catalogue_holds_public_data_and_does_not_speak_of_others(spac
     assert (await said(space, "GET", "/catalog/datasets/D-H01-DM")).status_code == 404
 
 
+async def test_a_request_of_another_shape_is_refused_in_the_protocols_own_form(space: Space) -> None:
+    known(space)
+    answer = await said(space, "POST", f"/catalog/request?page={'0' * 5000}", catalogue.request())
+    assert (answer.status_code, answer.json()["@type"], answer.json()["code"]) == (
+        400,
+        "CatalogError",
+        "request-invalid",
+    )
+    assert "query.page" in str(answer.json()["reason"])
+
+
 async def test_other_data_are_refused_before_there_is_a_negotiation(space: Space) -> None:
     known(space)
     offer = research_offer("offer-h01", zone=did("p01"), disease="E10-E14")
